@@ -1,0 +1,34 @@
+#ifndef BASE_STATUS_H_
+#define BASE_STATUS_H_
+
+/*
+ * Exit codes of every job. 0, 1 and 2 are the monitoring-plugin OK, WARNING
+ * and CRITICAL; the others are those of <sysexits.h> (README, "Exit codes").
+ */
+#include <sysexits.h>
+
+enum {
+	EX_FINDINGS = 1, /* done, with findings that a person should see */
+	EX_CRITICAL = 2, /* done in part, or a critical finding */
+};
+
+/*
+ * One error on its way up: the exit code that it stands for and one sentence
+ * that names the object. No function in shared/ prints an error that it
+ * returns; whoever ends the run does. Zeroed means "no error".
+ */
+struct error {
+	int exit;
+	char text[480];
+};
+
+/**
+ * error_set(e, exit, fmt, ...):
+ * Store ${exit} and the formatted sentence in ${e} (cut, never overrun, at its
+ * size). ${e} may be NULL. Always return -1, so that callers can write
+ * "return error_set(...)".
+ */
+int error_set(struct error *e, int exit, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

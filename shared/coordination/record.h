@@ -1,0 +1,61 @@
+#ifndef COORDINATION_RECORD_H_
+#define COORDINATION_RECORD_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+/* Values that coordinators write: JSON objects of untrusted origin, read by
+ * jansson (JSON_REJECT_DUPLICATES, depth bounded by it, NUL in strings refused), never by text
+ * search; only top-level fields count. */
+struct record;
+
+/* Parse; NULL with *why (a constant sentence: "is not JSON", "is not a JSON
+ * object", "is empty", ...) if it cannot be. Frees with record_free(NULL ok). */
+struct record *record_parse(struct bytes value, const char **why);
+void record_free(struct record *r);
+
+/* A top-level string field as bytes (valid until record_free); false if it is not there or not
+ * a string. */
+bool record_text(const struct record *r, const char *field, struct bytes *s);
+/* An integer field, exact to 64 bits (a string of digits counts too). */
+bool record_integer(const struct record *r, const char *field, int64_t *v);
+
+/* What a stamped time looked like. */
+struct stamp {
+	int64_t ms;      /* since the epoch */
+	bool seconds;    /* was written in seconds (below 10^11) */
+};
+/* The time in ${field}: integers, reals (1.7e12), numeric strings. False if there is
+ * none that is finite, positive and below 10^15. */
+bool record_time(const struct record *r, const char *field, struct stamp *t);
+/* The first of timestamp, lastHeartbeat, ts that can be read. */
+bool record_heartbeat_time(const struct record *r, struct stamp *t);
+/* The first of timestamp, ts (signals, acks). */
+bool record_signal_time(const struct record *r, struct stamp *t);
+/* The first of lastActivity, timestamp, ts. */
+bool record_activity_time(const struct record *r, struct stamp *t);
+
+/* A field's own text in ${value} as it stands there (a number's digits, a
+ * string with its quotes). False if it is not a top-level field exactly once. ${value} must have
+ * been accepted by record_parse. */
+bool record_raw(struct bytes value, const char *field, struct bytes *raw);
+
+struct record_field {
+	const char *name;
+	const char *json; /* the new value, as JSON text */
+};
+/**
+ * record_splice(value, fields, n, out):
+ * Append ${value} with the top-level ${fields} set: the value of a field that is there is
+ * replaced in place, others are added at the end; every other byte stays as it
+ * was. ${value} must have been accepted by record_parse. False (nothing
+ * appended) if it cannot be done.
+ */
+bool record_splice(struct bytes value, const struct record_field *fields, size_t n,
+    struct buf *out);
+/* Append ${s} as a JSON string, quoted and escaped; bytes that are no UTF-8 become U+FFFD. */
+void record_quote(struct buf *out, struct bytes s);
+
+#endif

@@ -1,0 +1,90 @@
+#ifndef COORDINATION_ROSTER_H_
+#define COORDINATION_ROSTER_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/map.h"
+#include "coordination/liveness.h"
+#include "redis/client.h"
+
+/*
+ * The roster, coordkeep:roster: one hash, id -> what the jobs remember of a
+ * coordinator. Read with HSCAN, written by a one-key script that is monotone:
+ * an older sight never overwrites a newer one.
+ */
+#define ROSTER_KEY "coordkeep:roster"
+
+enum roster_state {
+	ROSTER_KNOWN,
+	ROSTER_AWAITED,   /* named as a replacement, not yet seen: never a suspect */
+	ROSTER_SUSPECT,   /* escalate-dead is judging it */
+	ROSTER_RETIRED,   /* left by a clean shutdown */
+	ROSTER_ESCALATED, /* its work was handed on */
+	ROSTER_REAPED,
+	ROSTER_STATES
+};
+const char *roster_state_name(enum roster_state s);
+
+struct roster_entry {
+	uint64_t heartbeat;       /* digest of the heartbeat's bytes, 0 = none seen */
+	int64_t expiry;           /* its absolute expiry when last seen, 0 = no TTL */
+	uint64_t activity;        /* digest of the activity record, 0 = none */
+	int64_t first_sight;
+	int64_t last_life;        /* 0 = no sign of life ever seen */
+	int64_t last_seen;        /* a heartbeat was there */
+	enum roster_state state;
+	int64_t since;            /* of the state */
+	int64_t incarnation;      /* fixed when it became a suspect; 0 = not */
+	/* of this run only */
+	bool known;               /* was in the roster before this run */
+	bool life_now;            /* this run saw a sign of life */
+	bool seen_now;            /* this run saw a heartbeat (or activity) */
+	bool changed;             /* roster_save writes it */
+	bool removed;             /* roster_save deletes it */
+};
+
+struct roster {
+	struct map *entries;      /* id -> struct roster_entry */
+	bool existed;             /* the hash was there: there is history */
+	int64_t loaded_at;        /* Redis ms */
+};
+
+/* Load all of it. -1 with ${e}. An entry that cannot be parsed is dropped with
+ * a log line. roster_free(zeroed) is harmless. */
+int roster_load(struct client *c, struct roster *r, struct error *e);
+void roster_free(struct roster *r);
+struct roster_entry *roster_find(const struct roster *r, struct bytes id);
+
+/* What a run saw of one id. */
+struct sight {
+	int64_t now;
+	bool heartbeat;              /* there */
+	struct bytes heartbeat_bytes;/* the value; of another type: empty, digest by type */
+	int64_t heartbeat_pttl;      /* or TTL_NONE */
+	bool activity;
+	struct bytes activity_bytes;
+};
+/**
+ * roster_observe(r, id, sight):
+ * Enter what was seen: sets first_sight for a new id; life_now if it was known and its bytes
+ * changed, or its expiry moved later by over a second, or a heartbeat is there again after
+ * it was gone; the digests, expiry and last_seen. A life sign ends suspect, retired and reaped
+ * (state known, incarnation 0); awaited becomes known when first seen; escalated stays (the caller reports
+ * it). Pure but for the map. NULL without memory.
+ */
+struct roster_entry *roster_observe(struct roster *r, struct bytes id, const struct sight *s);
+void roster_set_state(struct roster_entry *e, enum roster_state s, int64_t now);
+/* Forget entries whose last sight (or state, if later) is older than ${keep_ms}. */
+void roster_forget_old(struct roster *r, int64_t now, int64_t keep_ms);
+/* Write the changed entries in batches, the hash's own TTL = ${keep_ms}. -1 with ${e}. */
+int roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e);
+/* The evidence for liveness_judge from an entry and what was read just now. */
+struct evidence roster_evidence(const struct roster_entry *e, const struct sight *s,
+    enum heartbeat_form form, int64_t stamp, bool activity, int64_t activity_stamp);
+/* One entry as the hash holds it, and back. False if it cannot be read. */
+void roster_format(const struct roster_entry *e, struct buf *out);
+bool roster_parse(struct bytes s, struct roster_entry *e);
+
+#endif

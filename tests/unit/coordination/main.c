@@ -1,0 +1,25 @@
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <check.h>
+
+/* Unit tests of shared/coordination: a line here and one in the table for each suite. */
+
+static Suite *(*const suites[])(void) = {
+	NULL
+};
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(NULL);
+	int failed;
+	size_t i;
+
+	for (i = 0; suites[i] != NULL; i++)
+		srunner_add_suite(runner, suites[i]());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

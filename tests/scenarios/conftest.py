@@ -1,0 +1,70 @@
+"""Fixtures of the scenarios. Each test has a redis-server of its own."""
+
+import json
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from harness import Job, Proxy, RedisServer  # noqa: E402
+
+
+@pytest.fixture
+def server():
+    """A private redis-server; server.client(), server.url, server.hang(), ..."""
+    with RedisServer() as s:
+        yield s
+
+
+@pytest.fixture
+def r(server):
+    """A client of `server`; keys and values are bytes."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def job(server, tmp_path):
+    """job("reap-stale", {"liveness": {"confirm": "1s"}}) -> Job on `server`.
+
+    All jobs of one test share their directories, as on a real host."""
+    made = []
+
+    def make(name, config=None, url=None, env=None, directory=None):
+        made.append(Job(name, url or server.url, directory or tmp_path / "host", config, env))
+        return made[-1]
+
+    yield make
+    for j in made:
+        j.close()
+
+
+@pytest.fixture
+def proxy(server):
+    """A proxy in front of `server`: job("ttl-fixer", url=proxy.url)."""
+    with Proxy(server) as p:
+        yield p
+
+
+@pytest.fixture
+def now_ms(r):
+    """now_ms() -> Redis's clock in ms."""
+    def now():
+        seconds, micro = r.time()
+        return seconds * 1000 + micro // 1000
+    return now
+
+
+@pytest.fixture
+def heartbeat(r, now_ms):
+    """heartbeat("coord-1", age_ms=0, ttl=90, **fields) writes one as a coordinator does;
+    ttl=None leaves it without expiry. Returns its key."""
+    def write(ident, age_ms=0, ttl=90, field="timestamp", **more):
+        key = f"blocking:heartbeat:{ident}"
+        value = {"coordinatorId": ident, field: now_ms() - age_ms, "iteration": 1,
+                 "phase": "loop3", "status": "active", **more}
+        r.set(key, json.dumps(value), ex=ttl)
+        return key.encode()
+    return write

@@ -31,11 +31,14 @@ enum family {
 const char *family_name(enum family f);
 /* The family of ${key}; *rest (may be NULL) is what follows the prefix. A key
  * whose rest is empty where an id belongs, or that has too few components, is
- * FAMILY_OTHER under blocking: and FAMILY_NONE under coordinator:. */
+ * FAMILY_OTHER under blocking: and FAMILY_NONE under coordinator:. So is an idempotency key
+ * whose iteration and ms, or a retry key whose n, is not a number: of another making, its ids
+ * would be guesses. */
 enum family family_of(struct bytes key, struct bytes *rest);
 
 /* Append the key of ${id} in a family with one id and nothing else
- * (heartbeat, signal, warning, state, activity, escalation, spawn). */
+ * (heartbeat, signal, warning, state, activity, escalation, spawn). Any other family, or an
+ * empty id: out->failed. */
 void key_make(struct buf *out, enum family f, struct bytes id);
 
 /* Whose key can it be? */
@@ -56,7 +59,7 @@ struct key_claim {
 typedef bool key_claim_fn(void *ctx, const struct key_claim *claim);
 void key_claims(struct bytes key, key_claim_fn *fn, void *ctx);
 /* How many different ids key_claims() gives (1 = the parse is unique; an idempotency
- * record with one parse gives 2). */
+ * record with one parse gives 2). Counts to 64 at most: 64 means 64 or more. */
 size_t key_claim_count(struct bytes key);
 /* Can ${key} belong to ${id} by any parse? */
 bool key_may_belong(struct bytes key, struct bytes id);

@@ -12,7 +12,11 @@
 /*
  * The roster, coordkeep:roster: one hash, id -> what the jobs remember of a
  * coordinator. Read with HSCAN, written by a one-key script that is monotone:
- * an older sight never overwrites a newer one.
+ * an older sight never overwrites a newer one, and, apart from that, an older
+ * state never a newer one (by ${since}): what another run meanwhile decided is kept.
+ *
+ * Memory of a run: sizeof(struct roster_entry), 96 bytes, and the map's copy of
+ * the id for each id; in Redis about 130 bytes and the id.
  */
 #define ROSTER_KEY "coordkeep:roster"
 
@@ -37,7 +41,9 @@ struct roster_entry {
 	enum roster_state state;
 	int64_t since;            /* of the state */
 	int64_t incarnation;      /* fixed when it became a suspect; 0 = not */
+	int64_t sight;            /* Redis ms of the last look, whatever it found */
 	/* of this run only */
+	int64_t before;           /* last_seen before the look that first saw these bytes; 0 = unknown */
 	bool known;               /* was in the roster before this run */
 	bool life_now;            /* this run saw a sign of life */
 	bool seen_now;            /* this run saw a heartbeat (or activity) */
@@ -56,8 +62,15 @@ struct roster {
 int roster_load(struct client *c, struct roster *r, struct error *e);
 void roster_free(struct roster *r);
 struct roster_entry *roster_find(const struct roster *r, struct bytes id);
+/* The digest that entries hold: 64 bits, the same on every host, never 0. */
+uint64_t roster_digest(struct bytes s);
 
-/* What a run saw of one id. */
+/* The digest that entries hold of a heartbeat or an activity record: the same on every host; never
+ * 0 for a value that is there. */
+uint64_t roster_digest(struct bytes value);
+
+/* What a run saw of one id. ${heartbeat} false: looked for, and not there;
+ * ${activity} false: not there, or not looked for. */
 struct sight {
 	int64_t now;
 	bool heartbeat;              /* there */
@@ -75,10 +88,14 @@ struct sight {
  * it). Pure but for the map. NULL without memory.
  */
 struct roster_entry *roster_observe(struct roster *r, struct bytes id, const struct sight *s);
+/* Enter a state. suspect and escalated fix the incarnation (last sign of life,
+ * else first sight) unless it is fixed already; known, awaited and retired clear it. */
 void roster_set_state(struct roster_entry *e, enum roster_state s, int64_t now);
 /* Forget entries whose last sight (or state, if later) is older than ${keep_ms}. */
 void roster_forget_old(struct roster *r, int64_t now, int64_t keep_ms);
-/* Write the changed entries in batches, the hash's own TTL = ${keep_ms}. -1 with ${e}. */
+/* Write the changed entries in batches, the hash's own TTL = ${keep_ms}; delete
+ * the removed ones, each only if no other run has written it since, and drop them
+ * from the map. May be called again in the same run. -1 with ${e}. */
 int roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e);
 /* The evidence for liveness_judge from an entry and what was read just now. */
 struct evidence roster_evidence(const struct roster_entry *e, const struct sight *s,

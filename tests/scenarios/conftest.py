@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from coordinator.fleet import Fleet  # noqa: E402
 from harness import Job, Proxy, RedisServer  # noqa: E402
 
 
@@ -39,6 +40,13 @@ def job(server, tmp_path):
     yield make
     for j in made:
         j.close()
+
+
+@pytest.fixture
+def fleet(server, tmp_path):
+    """fleet.start("coord-a", work=["w1"]) -> a real coordinator process on `server`."""
+    with Fleet(server.socket, tmp_path) as f:
+        yield f
 
 
 @pytest.fixture

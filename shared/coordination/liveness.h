@@ -29,6 +29,9 @@ struct evidence {
 	int64_t first_sight;     /* from the roster; == now on first sight */
 	int64_t last_life;       /* the last sign of life seen, 0 = none ever */
 	int64_t last_seen;       /* when a run last looked at it and found a heartbeat; 0 = never */
+	int64_t written_after;   /* the bytes that are there now were certainly written after this:
+	                            the sight at which the roster last saw others, or none. 0 = not
+	                            known. Not a mere refresh of the expiry or another activity. */
 	bool life_now;           /* this run saw one: bytes changed or expiry moved later */
 	int64_t evidence_from;   /* retired, escalated, reaped: since when; older evidence
 	                            (stamps too) is none. 0 = no such state */
@@ -53,14 +56,20 @@ struct judgement {
 	bool confirmable;  /* alive only because silence < confirm (row 3): look again after it */
 	int64_t silence;   /* now - last sign of life, or - first sight; never negative */
 	bool skewed;
-	int64_t skew_low, skew_high; /* the writer's clock minus Redis's lies in [low, high] ms */
+	int64_t skew_low, skew_high; /* the writer's clock minus Redis's certainly lies in [low, high]
+	                                ms; INT64_MIN, INT64_MAX = nothing bounds it there */
 	const char *row;   /* the reason, a constant phrase for logs and --explain */
 };
 
 /* Total and deterministic. Rows in the order of README, "Is it alive?":
  * 1 unreadable; 2 silence > threshold: stale or missing; 3 no sign of life
  * ever seen, silence >= confirm, stamped age > threshold, no activity stamped
- * within it, not 0 <= PTTL <= heartbeat_ttl_max: stale; 4 alive. */
+ * within it, not 0 <= PTTL <= heartbeat_ttl_max: stale; 4 alive.
+ * A negative limit counts as 0, any negative PTTL as TTL_NONE.
+ *
+ * Skew: the value was written between written_after or (if 0 <= PTTL <= heartbeat_ttl_max)
+ * now - (heartbeat_ttl_max - PTTL), whichever is later, and now. skewed: the stamp lies outside
+ * by more than the tolerance. Where neither bounds it, only a stamp from the future is skewed. */
 struct judgement liveness_judge(const struct evidence *e, const struct liveness_limits *l);
 const char *verdict_name(enum verdict v);
 

@@ -62,6 +62,7 @@ struct client *run_client(struct run *r);               /* connected */
 struct result *run_result(struct run *r);
 const char *run_id(const struct run *r);                /* 16 hex digits, in log and journal names */
 const char *run_host(const struct run *r);
+int run_db(const struct run *r);                        /* the db that it is connected to */
 bool run_dry(const struct run *r);                      /* --dry-run */
 bool run_forced(const struct run *r);                   /* --force: overrides pause and hold */
 bool run_quiet(const struct run *r);

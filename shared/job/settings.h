@@ -88,6 +88,12 @@ enum { SOURCE_DERIVE, SOURCE_FILE, SOURCE_COMMAND };
 /* The table for config_load and friends, all sections. */
 extern const struct config_option settings_table[];
 
+/* Check the options against one another. -1 with EX_CONFIG naming the options
+ * that contradict each other; what is only unwise is logged as a warning. */
+int settings_check(const struct settings *s, struct error *e);
+/* -1 with EX_CONFIG if Sentinel or Cluster options are set. */
+int settings_check_target(const struct settings *s, struct error *e);
+
 /* What is to be connected to: [redis], overridden by REDIS_URL, REDIS_HOST,
  * REDIS_PORT, REDIS_PASSWORD, REDIS_DB. Strings are owned by it. */
 struct redis_target {
@@ -101,8 +107,13 @@ struct redis_target {
  * $CREDENTIALS_DIRECTORY/redis-password. */
 int redis_target_resolve(const struct settings *s, struct redis_target *t, struct error *e);
 void redis_target_free(struct redis_target *t); /* wipes the password */
+/* Take the passwords out of this process's environment (overwritten, then
+ * unset), so that no hook or command of a job inherits them. */
+void redis_environment_wipe(void);
 
-/* scheme://[user[:password]@]host[:port][/db], unix://[user:pass@]/path[?db=N] (percent-decoded). */
+/* scheme://[user[:password]@]host[:port][/db], unix://[user:pass@]/path[?db=N] (percent-decoded).
+ * The scheme is redis, rediss (TLS) or unix. Parts that it does not name are "", port 6379, db 0.
+ * ${t} is overwritten. -1 with EX_CONFIG; the message never holds the password. */
 int redis_url_parse(const char *url, struct redis_target *t, struct error *e);
 
 #endif

@@ -43,7 +43,7 @@ struct roster_entry {
 	int64_t incarnation;      /* fixed when it became a suspect; 0 = not */
 	int64_t sight;            /* Redis ms of the last look, whatever it found */
 	/* of this run only */
-	int64_t before;           /* last_seen before the look that first saw these bytes; 0 = unknown */
+	int64_t before;           /* these bytes were written after it; 0 = unknown */
 	bool known;               /* was in the roster before this run */
 	bool life_now;            /* this run saw a sign of life */
 	bool seen_now;            /* this run saw a heartbeat (or activity) */
@@ -62,8 +62,6 @@ struct roster {
 int roster_load(struct client *c, struct roster *r, struct error *e);
 void roster_free(struct roster *r);
 struct roster_entry *roster_find(const struct roster *r, struct bytes id);
-/* The digest that entries hold: 64 bits, the same on every host, never 0. */
-uint64_t roster_digest(struct bytes s);
 
 /* The digest that entries hold of a heartbeat or an activity record: the same on every host; never
  * 0 for a value that is there. */

@@ -77,11 +77,12 @@ int64_t run_time_left(const struct run *r);             /* ms until max_runtime 
 int run_keep_lease(struct run *r, struct error *e);
 /* Also take the leases of the other jobs (reap-stale --all). -1 with EX_TEMPFAIL naming it. */
 int run_take_all_leases(struct run *r, struct error *e);
-/* Scan with the run's settings, stop, lease, progress line and the "keys-scanned" count; starts
+/* Scan what ${match} (a constant pattern; NULL = all keys) matches with the run's settings, stop, lease, progress line and the "keys-scanned" count; starts
  * again up to three times if the server moved, after calling ${again} (may be NULL) so that the
- * job can drop what it gathered. Marks the result incomplete when stopped. */
-int run_scan(struct run *r, const struct scan_callbacks *callbacks, void (*again)(void *ctx),
-    uint64_t from, struct scan_result *result, struct error *e);
+ * job can drop what it gathered. Marks the result incomplete when run_should_stop() ended it, not
+ * when the callbacks' own stop did. */
+int run_scan(struct run *r, const char *match, const struct scan_callbacks *callbacks,
+    void (*again)(void *ctx), uint64_t from, struct scan_result *result, struct error *e);
 /* Wait ${ms} (liveness confirm) unless asked to stop. False: was stopped. */
 bool run_sleep(struct run *r, int64_t ms);
 /* Ask on the terminal; needs "yes" typed. Without a terminal false. */

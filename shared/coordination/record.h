@@ -7,8 +7,12 @@
 #include "base/bytes.h"
 
 /* Values that coordinators write: JSON objects of untrusted origin, read by
- * jansson (JSON_REJECT_DUPLICATES, depth bounded by it, NUL in strings refused), never by text
- * search; only top-level fields count. */
+ * jansson (JSON_REJECT_DUPLICATES, depth bounded by it (2048), NUL in strings
+ * and unpaired surrogates refused), never by text search; only top-level fields count.
+ *
+ * Numbers of any size are good JSON. One that neither 64 bits (an integer) nor a
+ * double (a real) can hold is read as null, wherever it stands: the document is accepted, that
+ * field has no value here, and its bytes are kept by record_splice and given by record_raw. */
 struct record;
 
 /* Parse; NULL with *why (a constant sentence: "is not JSON", "is not a JSON
@@ -38,8 +42,9 @@ bool record_signal_time(const struct record *r, struct stamp *t);
 bool record_activity_time(const struct record *r, struct stamp *t);
 
 /* A field's own text in ${value} as it stands there (a number's digits, a
- * string with its quotes). False if it is not a top-level field exactly once. ${value} must have
- * been accepted by record_parse. */
+ * string with its quotes): a view into ${value}. False if it is not a top-level field exactly once.
+ * ${value} must have been accepted by record_parse; of anything else the answer may be a guess,
+ * but never more than a view into it. */
 bool record_raw(struct bytes value, const char *field, struct bytes *raw);
 
 struct record_field {
@@ -50,12 +55,13 @@ struct record_field {
  * record_splice(value, fields, n, out):
  * Append ${value} with the top-level ${fields} set: the value of a field that is there is
  * replaced in place, others are added at the end; every other byte stays as it
- * was. ${value} must have been accepted by record_parse. False (nothing
- * appended) if it cannot be done.
+ * was. False (nothing appended) if it cannot be done: ${value} is not what
+ * record_parse accepts, a new value is not JSON, a name is given twice, no memory.
  */
 bool record_splice(struct bytes value, const struct record_field *fields, size_t n,
     struct buf *out);
-/* Append ${s} as a JSON string, quoted and escaped; bytes that are no UTF-8 become U+FFFD. */
+/* Append ${s} as a JSON string, quoted and escaped; bytes that are no UTF-8 become U+FFFD, and so
+ * does NUL, which no record may hold. */
 void record_quote(struct buf *out, struct bytes s);
 
 #endif

@@ -1,0 +1,111 @@
+#include "coordination/census.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordination/keys.h"
+
+/* Between a run's sights and the end of it, when it leaves its baseline. */
+#define SLACK_MS 60000
+
+struct asking {
+	struct census *census;
+	struct error *error;
+	int failed;
+};
+
+static void
+on_exists(void *ctx, size_t tag, const struct reply *r)
+{
+	struct asking *a = ctx;
+	int64_t there;
+
+	(void)tag;
+	if (!reply_integer(r, &there)) {
+		if (a->failed == 0)
+			a->failed = reply_fail(r, a->error, "EXISTS of a heartbeat");
+	} else if (there == 0)
+		a->census->gone++;
+	else
+		a->census->alive++;
+}
+
+static int
+drain(struct client *c, struct asking *a)
+{
+	if (client_drain(c) != 0) {
+		*a->error = *client_error(c);
+		return -1;
+	}
+	return a->failed;
+}
+
+int
+census_take(struct client *c, const struct roster *roster, const struct baseline *before,
+    struct census *census, struct error *e)
+{
+	struct asking asking = { .census = census, .error = e };
+	struct buf key = { 0 };
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+	int outcome = 0;
+
+	*census = (struct census){ 0 };
+	while (outcome == 0 && map_next(roster->entries, &at, &id, &value)) {
+		const struct roster_entry *entry = value;
+		const bool known = before != NULL && entry->known &&
+		    (entry->state == ROSTER_KNOWN || entry->state == ROSTER_SUSPECT) &&
+		    (entry->seen_now || entry->last_seen >= before->at - SLACK_MS);
+
+		if (known)
+			census->known++;
+		if (entry->seen_now)
+			census->alive++;
+		else if (known) {
+			buf_reset(&key);
+			key_make(&key, FAMILY_HEARTBEAT, id);
+			if (key.failed || CLIENT_ADD(c, CLIENT_REPEAT, on_exists, &asking, 0,
+			        B("EXISTS"), buf_view(&key)) != 0)
+				outcome = error_set(e, EX_SOFTWARE, "out of memory");
+			else if (client_pending(c) >= 100)
+				outcome = drain(c, &asking);
+		}
+	}
+	if (outcome == 0)
+		outcome = drain(c, &asking);
+	buf_free(&key);
+	return outcome;
+}
+
+struct brake
+census_judge(const struct census *census, struct client *c, const struct baseline *before,
+    int64_t now, int64_t restart_grace_ms, int mass_loss, int64_t roster_keep_ms)
+{
+	const struct server_info *server = client_server(c);
+	const struct brake_limits l = {
+		.restart_grace = restart_grace_ms,
+		.mass_loss = mass_loss,
+		.roster_keep = roster_keep_ms,
+	};
+	const bool restarted = before != NULL && strcmp(before->run_id, server->run_id) != 0 &&
+	    server->uptime_s * 1000 < restart_grace_ms;
+
+	return brake_judge(before, server->run_id, server->uptime_s * 1000, server->evicted_keys,
+	    census->known, census->gone + (restarted ? census->silent : 0), census->alive, now, &l);
+}
+
+int
+census_keep(const struct census *census, struct client *c, const char *file, int64_t now,
+    int64_t keep_ms, struct error *e)
+{
+	const struct server_info *server = client_server(c);
+	struct baseline b = {
+		.evicted_keys = server->evicted_keys,
+		.alive = census->alive,
+		.at = now,
+	};
+
+	memcpy(b.run_id, server->run_id, sizeof b.run_id);
+	return baseline_save(c, file, &b, keep_ms, e);
+}

@@ -89,7 +89,8 @@ enum { SOURCE_DERIVE, SOURCE_FILE, SOURCE_COMMAND };
 extern const struct config_option settings_table[];
 
 /* Check the options against one another. -1 with EX_CONFIG naming the options
- * that contradict each other; what is only unwise is logged as a warning. */
+ * that contradict each other. What is only unwise is logged, at info: cron's -q
+ * must not send a mail a minute about it. */
 int settings_check(const struct settings *s, struct error *e);
 /* -1 with EX_CONFIG if Sentinel or Cluster options are set. */
 int settings_check_target(const struct settings *s, struct error *e);

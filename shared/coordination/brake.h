@@ -49,7 +49,9 @@ const char *brake_cause_name(enum brake_cause c);
 /* The newer of Redis's and the file's. *found false: neither. ${file} "" = none. */
 int baseline_load(struct client *c, const char *file, struct baseline *b, bool *found,
     struct error *e);
-/* Write both; a file that cannot be written is logged once, no error. */
+/* Write both, at the end of a run whose brake was off: while it is on the old one
+ * stands, or the next run would not miss anybody. ${file} is of one server and db. A
+ * file that cannot be written is logged once, no error. */
 int baseline_save(struct client *c, const char *file, const struct baseline *b,
     int64_t keep_ms, struct error *e);
 

@@ -55,8 +55,9 @@ void result_gauge_labelled(struct result *r, const char *name, const char *help,
 
 /* The job's own object in the JSON document, under ${name}; takes the reference. */
 void result_object(struct result *r, const char *name, json_t *value);
-/* A json string of bytes: UTF-8 as it is; else NULL (use key_b64). */
-json_t *result_json_key(struct bytes s, const char **field); /* *field = "key" or "key_b64" */
+/* A json string of bytes: UTF-8 as it is, then *field = "key"; else in base64, then *field =
+ * "key_b64". ${field} may be NULL. NULL without memory. */
+json_t *result_json_key(struct bytes s, const char **field);
 
 /* Mark the pass as complete / incomplete (default complete). */
 void result_incomplete(struct result *r);

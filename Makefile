@@ -3,8 +3,13 @@
 VERSION = 0.1.0
 BUILD ?= build
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
 DESTDIR ?=
-CC ?= gcc
+CC = gcc
+PYTHON ?= /usr/bin/python3
+export BUILD
+# For the targets that build much and then run something: all processors, unless -j was given.
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 FLOORS = base redis coordination job
 JOBS = $(foreach j,reap-stale escalate-dead ttl-fixer secret-rotate-phase clock-audit,$(if $(wildcard jobs/$(j)/main.c),$(j)))
@@ -32,7 +37,7 @@ LIB = $(BUILD)/libcoordkeep.a
 PROGRAMS = $(addprefix $(BUILD)/,$(JOBS))
 
 .PHONY: all
-all: $(PROGRAMS)
+all: $(PROGRAMS) ## the programs, in $(BUILD)
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -85,8 +90,132 @@ $(BUILD)/tools/%: $(BUILD)/obj/tests/tools/%.o $(LIB)
 .PHONY: tools
 tools: $(TOOLS)
 
+.PHONY: deps
+deps: ## install the Debian packages for building and testing
+	@tests/deps.sh build test
+
+.PHONY: demo
+demo: ## a broken fleet in a private redis, and the jobs that mend it
+	@tests/deps.sh build bench
+	@$(MAKE) $(PARALLEL) --no-print-directory -s all
+	@tests/demo.sh
+
+# Tests. Each ends with a line "N passed, N failed, N skipped".
+# Where the programs were just built the tests take a minute or two.
+.PHONY: check check-unit check-scenarios
+check: ## all tests
+	@tests/deps.sh build test
+	@$(MAKE) $(PARALLEL) --no-print-directory -s check-here
+.PHONY: check-here
+check-here: all units tools
+	@$(PYTHON) tests/check.py $(addprefix --unit ,$(UNITS)) --scenarios $(SCENARIOS)
+check-unit: units ## the unit tests
+	@$(PYTHON) tests/check.py $(addprefix --unit ,$(UNITS))
+check-scenarios: all tools ## the scenarios; SCENARIOS="-k reap" for some
+	@$(PYTHON) tests/check.py --scenarios $(SCENARIOS)
+
+SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+.PHONY: check-asan
+check-asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) $(PARALLEL) --no-print-directory -s BUILD=$(BUILD)/asan OPT="-O1 -g" SANITIZE="$(SANITIZERS)" check-here
+
+VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
+	--child-silent-after-fork=yes
+.PHONY: check-valgrind
+check-valgrind: units ## the unit tests under valgrind
+	@for unit in $(UNITS); do echo "== $$unit"; \
+	    CK_FORK=no CK_VERBOSITY=normal $(VALGRIND) $$unit || exit 1; done
+
+.PHONY: lint
+lint: | $(BUILD)/lint/ ## analyzers, linters and the rules of the house
+	@tests/deps.sh build lint test
+	$(file >$(BUILD)/lint/flags,$(ALL_CFLAGS))
+	@tests/lint.sh
+
+$(BUILD)/lint/:
+	@mkdir -p $@
+
+.PHONY: bench
+bench: ## how fast, against the barest program that could do it; BENCH="--small"
+	@tests/deps.sh build bench
+	@$(MAKE) $(PARALLEL) --no-print-directory -s all $(BUILD)/bench/floor $(BUILD)/bench/generate
+	@$(PYTHON) tests/bench/bench.py $(BENCH)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# Fuzzing, with clang's libFuzzer: a program for each tests/fuzz/fuzz_*.c, seeds in
+# tests/fuzz/corpus/<name>/.
+FUZZ_SECONDS ?= 10
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+JOB_OBJS = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(sort $(wildcard jobs/*/*.c))))
+$(BUILD)/obj/tests/fuzz/%.o: ALL_CFLAGS += -Ijobs -Wno-missing-prototypes
+$(BUILD)/libjobs.a: $(JOB_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libjobs.a $(LIB)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+.PHONY: fuzz fuzzers
+fuzzers: $(FUZZERS)
+fuzz: ## each fuzz target for FUZZ_SECONDS (10)
+	@tests/deps.sh build lint
+	@$(MAKE) $(PARALLEL) --no-print-directory -s BUILD=$(BUILD)/clang-fuzz CC=clang OPT="-O1 -g" \
+	    SANITIZE="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" fuzzers
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz.sh $(BUILD)/clang-fuzz/fuzz
+
+# Installing. The cron file and the units name the programs by their full path.
+bindir = $(DESTDIR)$(PREFIX)/bin
+mandir = $(DESTDIR)$(PREFIX)/share/man
+docdir = $(DESTDIR)$(PREFIX)/share/doc/coordkeep
+libdir = $(DESTDIR)$(PREFIX)/lib
+etcdir = $(DESTDIR)$(SYSCONFDIR)
+MAN8 = $(wildcard jobs/*/*.8)
+MAN5 = $(wildcard conf/*.5)
+MAN7 = $(wildcard conf/*.7)
+UNITFILES = $(wildcard systemd-timers/*.service systemd-timers/*.timer)
+with_prefix = sed 's|/usr/local/bin/|$(PREFIX)/bin/|g' $(1) > $(2) && chmod 644 $(2)
+
+.PHONY: install uninstall
+install: all ## programs, man pages, config, cron file, units (DESTDIR, PREFIX)
+	install -d $(bindir) $(mandir)/man5 $(mandir)/man7 $(mandir)/man8 $(docdir) \
+	    $(libdir)/systemd/system $(libdir)/sysusers.d $(libdir)/tmpfiles.d \
+	    $(etcdir)/coordkeep $(etcdir)/cron.d $(etcdir)/logrotate.d
+	$(if $(PROGRAMS),install -m 755 $(PROGRAMS) $(bindir))
+	$(if $(MAN8),install -m 644 $(MAN8) $(mandir)/man8)
+	$(if $(MAN5),install -m 644 $(MAN5) $(mandir)/man5)
+	$(if $(MAN7),install -m 644 $(MAN7) $(mandir)/man7)
+	install -m 644 README.md LICENSE $(wildcard conf/coordkeep.ini conf/*.acl conf/*.json) $(docdir)
+	$(if $(wildcard conf/prometheus/*.yml),install -m 644 $(wildcard conf/prometheus/*.yml) $(docdir))
+	$(foreach u,$(UNITFILES),$(call with_prefix,$(u),$(libdir)/systemd/system/$(notdir $(u))) &&) true
+	install -m 644 conf/sysusers.d/coordkeep.conf $(libdir)/sysusers.d/coordkeep.conf
+	install -m 644 conf/tmpfiles.d/coordkeep.conf $(libdir)/tmpfiles.d/coordkeep.conf
+	test -e $(etcdir)/cron.d/coordkeep || { $(call with_prefix,cron/coordkeep,$(etcdir)/cron.d/coordkeep); }
+	test -e $(etcdir)/logrotate.d/coordkeep || install -m 644 conf/logrotate/coordkeep $(etcdir)/logrotate.d
+	test -e $(etcdir)/coordkeep/coordkeep.ini || ! test -e conf/coordkeep.ini || \
+	    install -m 640 conf/coordkeep.ini $(etcdir)/coordkeep
+uninstall: ## take away what install put there, but nothing under /etc
+	rm -f $(addprefix $(bindir)/,$(JOBS))
+	rm -f $(addprefix $(mandir)/man8/,$(notdir $(MAN8))) $(addprefix $(mandir)/man5/,$(notdir $(MAN5)))
+	rm -f $(addprefix $(mandir)/man7/,$(notdir $(MAN7)))
+	rm -f $(addprefix $(libdir)/systemd/system/,$(notdir $(UNITFILES)))
+	rm -f $(libdir)/sysusers.d/coordkeep.conf $(libdir)/tmpfiles.d/coordkeep.conf
+	rm -rf $(docdir)
+
+.PHONY: deb
+deb: ## a Debian package, in $(BUILD)
+	@tests/deps.sh build test
+	@rm -rf $(BUILD)/deb
+	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(BUILD)/deb/root) PREFIX=/usr
+	@conf/deb/build $(BUILD) $(VERSION)
+
 .PHONY: clean
-clean:
+clean: ## remove $(BUILD)
 	rm -rf $(BUILD)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-16s %s\n", $$1, $$2 }'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

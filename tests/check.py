@@ -1,0 +1,92 @@
+#!/usr/bin/python3
+"""Run unit tests and scenarios and end with one line: N passed, N failed, N skipped.
+
+    tests/check.py [--unit RUNNER]... [--scenarios [PYTEST ARGUMENT]...]
+
+Exits 1 if anything failed, if nothing ran, and, where CI is set, if anything was skipped.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+
+HERE = pathlib.Path(__file__).resolve().parent
+# libcheck's summary, a line a runner: "99%: Checks: 120, Failures: 1, Errors: 0"
+SUMMARY = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.M)
+
+
+class Counts:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, passed, failed, skipped=0):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+
+
+def run_units(runners, counts):
+    for runner in runners:
+        print(f"== unit {pathlib.Path(runner).name}", flush=True)
+        env = {**os.environ, "CK_VERBOSITY": "normal"}
+        done = subprocess.run([runner], env=env, stdin=subprocess.DEVNULL, text=True,
+                              errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        sys.stdout.write(done.stdout)
+        found = SUMMARY.findall(done.stdout)
+        failed = 0
+        for checks, failures, errors in found:
+            bad = int(failures) + int(errors)
+            counts.add(int(checks) - bad, bad)
+            failed += bad
+        if not found or (done.returncode != 0 and not failed):
+            print(f"{runner} ended with {done.returncode} and no summary of a failure")
+            counts.add(0, 1)
+
+
+def with_xdist():
+    return subprocess.run([sys.executable, "-c", "import xdist"],
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
+def run_scenarios(arguments, counts):
+    print("== scenarios", flush=True)
+    with tempfile.TemporaryDirectory(prefix="coordkeep-check-") as directory:
+        report = pathlib.Path(directory) / "report.xml"
+        argv = [sys.executable, "-B", "-m", "pytest", "-q", "-rfEs", "--durations=5",
+                f"--basetemp={directory}/t", f"--junitxml={report}",
+                *(["-n", "3"] if with_xdist() else []), *(arguments or ["scenarios"])]
+        done = subprocess.run(argv, cwd=HERE, stdin=subprocess.DEVNULL)
+        if done.returncode not in (0, 1) or not report.exists():
+            print(f"pytest ended with {done.returncode}")
+            counts.add(0, 1)
+            return
+        for suite in ET.parse(report).getroot().iter("testsuite"):
+            total, bad, skipped = (int(suite.get(k, 0)) for k in ("tests", "failures", "skipped"))
+            bad += int(suite.get("errors", 0))
+            counts.add(total - bad - skipped, bad, skipped)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--unit", action="append", default=[], metavar="RUNNER")
+    p.add_argument("--scenarios", nargs="*", metavar="ARGUMENT")
+    options = p.parse_args()
+    counts = Counts()
+    run_units(options.unit, counts)
+    if options.scenarios is not None:
+        run_scenarios(options.scenarios, counts)
+    strict = counts.skipped and os.environ.get("CI")
+    if strict:
+        print("In CI nothing may be skipped; the reasons are above.")
+    print(f"{counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped", flush=True)
+    return 1 if counts.failed or strict or not counts.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,7 +5,7 @@
 
 #include <openssl/evp.h>
 
-/* One element of the set: the code, a NUL, the key. */
+/* One element of the set: the code and the key. */
 struct element {
 	const char *code;
 	struct bytes key;
@@ -60,7 +60,8 @@ result_digest(const struct result *r, char out[65])
 	for (i = 0; i < n; i++) {
 		if (i > 0 && compare(&list[i - 1], &list[i]) == 0)
 			continue;
-		buf_printf(&b, "%s%c%zu:", list[i].code, '\0', list[i].key.n);
+		buf_str(&b, list[i].code);
+		buf_printf(&b, " %zu:", list[i].key.n);
 		buf_bytes(&b, list[i].key);
 	}
 	if (!b.failed && EVP_Digest(b.p, b.n, md, NULL, EVP_sha256(), NULL) == 1) {

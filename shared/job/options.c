@@ -215,28 +215,25 @@ take_job_option(struct parse *p, size_t place, const char *value, struct error *
 /* Getopt takes "--al" for "--all". What deletes things has to be spelled out,
  * and a script must not change its meaning when a job gains an option. */
 static int
-check_spelling(const char *given, const char *name, struct error *e)
+check_spelling(char *const *argv, const char *name, struct error *e)
 {
+	const char *given = argv[optind - 1];
 	size_t n = strlen(name);
 
-	if (strncmp(given, "--", 2) != 0 ||
-	    (strncmp(given + 2, name, n) == 0 && (given[n + 2] == '\0' || given[n + 2] == '=')))
+	if (optarg == given)
+		given = argv[optind - 2];
+	if (strncmp(given, "--", 2) == 0 && strncmp(given + 2, name, n) == 0 &&
+	    (given[n + 2] == '\0' || given[n + 2] == '='))
 		return 0;
 	return error_set(e, EX_USAGE, "unknown option %.*s (an option has to be written in full: "
 	    "--%s)", (int)strcspn(given, "="), given, name);
 }
 
 static int
-take(struct parse *p, int which, size_t place, char *const *argv, struct error *e)
+take(struct parse *p, int which, size_t place, struct error *e)
 {
-	bool valued = p->table[place].has_arg == required_argument;
-	const char *given = argv[optind - 1];
 
-	if (valued && optarg == given)
-		given = argv[optind - 2];
-	if (check_spelling(given, p->table[place].name, e))
-		return -1;
-	if (valued && optarg[0] == '\0')
+	if (p->table[place].has_arg == required_argument && optarg[0] == '\0')
 		return error_set(e, EX_USAGE, "--%s: the %s is empty", p->table[place].name,
 		    which >= OPT_JOB ? p->job->options[place].argument : "value");
 	if (which >= OPT_JOB)
@@ -252,23 +249,20 @@ take(struct parse *p, int which, size_t place, char *const *argv, struct error *
 	return take_value(p, which, optarg, e);
 }
 
-/* Why getopt refused an option. */
+/* Why getopt refused an option: it leaves optopt 0 for an unknown long one. */
 static int
 refuse(const struct parse *p, int why, char *const *argv, struct error *e)
 {
-	const char *given = argv[optind - 1];
 	size_t i;
 
-	if (strncmp(given, "--", 2) != 0) {
-		if (why == ':')
-			return error_set(e, EX_USAGE, "option -%c needs a value", optopt);
-		return error_set(e, EX_USAGE, "unknown option -%c", optopt);
-	}
-	for (i = 0; optopt != 0 && p->table[i].name != NULL; i++)
+	if (optopt == 0)
+		return error_set(e, EX_USAGE, "unknown option %.*s",
+		    (int)strcspn(argv[optind - 1], "="), argv[optind - 1]);
+	for (i = 0; p->table[i].name != NULL; i++)
 		if (p->table[i].val == optopt)
 			return error_set(e, EX_USAGE, why == ':' ? "option --%s needs a value" :
 			    "option --%s takes no value", p->table[i].name);
-	return error_set(e, EX_USAGE, "unknown option %.*s", (int)strcspn(given, "="), given);
+	return error_set(e, EX_USAGE, "unknown option -%c", optopt);
 }
 
 static size_t
@@ -285,15 +279,18 @@ place_of(const struct parse *p, int which)
 static int
 walk(struct parse *p, int argc, char **argv, struct error *e)
 {
-	int which;
+	int which, place = -1;
 
 	optind = 0; /* begin anew: a test parses many command lines in one process */
 	opterr = 0;
-	while ((which = getopt_long(argc, argv, "+:nqvc:h", p->table, NULL)) != -1) {
+	while ((which = getopt_long(argc, argv, "+:nqvc:h", p->table, &place)) != -1) {
 		if (which == '?' || which == ':')
 			return refuse(p, which, argv, e);
-		if (take(p, which, place_of(p, which), argv, e))
+		if (place >= 0 && check_spelling(argv, p->table[place].name, e))
 			return -1;
+		if (take(p, which, place_of(p, which), e))
+			return -1;
+		place = -1; /* set for a long option only */
 		if (p->o->command == COMMAND_HELP || p->o->command == COMMAND_VERSION)
 			return 0;
 	}

@@ -1,0 +1,187 @@
+#include <string.h>
+
+#include "look.h"
+
+#include "coordination/keys.h"
+#include "coordination/record.h"
+
+bool
+look_heartbeat(int64_t pttl, const struct reply *value, struct look *l)
+{
+	struct record *record;
+	struct stamp stamp;
+	struct bytes bytes;
+	const char *error;
+
+	*l = (struct look){ .form = HEARTBEAT_ABSENT, .pttl = pttl };
+	if (pttl == -2)
+		return true;
+	l->form = HEARTBEAT_UNREADABLE;
+	if (value == NULL)
+		return false;
+	if ((error = reply_error(value)) != NULL) {
+		l->why = "is not a string";
+		l->digest = roster_digest(B(""));
+		return strncmp(error, "WRONGTYPE", 9) == 0;
+	}
+	if (!reply_string(value, &bytes))
+		return false;
+	l->digest = roster_digest(bytes);
+	if (bytes.n > HEARTBEAT_MAX) {
+		l->why = "is longer than 64 KB";
+		return true;
+	}
+	if ((record = record_parse(bytes, &l->why)) == NULL)
+		return true;
+	if (record_heartbeat_time(record, &stamp)) {
+		l->form = HEARTBEAT_READABLE;
+		l->stamp = stamp.ms;
+		l->seconds = stamp.seconds;
+	} else
+		l->why = "has no readable time";
+	record_free(record);
+	return true;
+}
+
+/* One id's replies, in the order sent: the activity first, copied, so that the
+ * heartbeat's bytes, which live in their callback only, need no copy. */
+struct reading {
+	struct roster *roster;
+	struct bytes id;
+	int64_t now;
+	struct look *look;
+	struct buf activity;
+	bool activity_read;
+	int64_t activity_stamp;
+	int64_t pttl;
+	int failed;
+	struct error *error;
+};
+
+static void
+on_activity(void *ctx, size_t tag, const struct reply *r)
+{
+	struct reading *g = ctx;
+	struct record *record;
+	struct stamp stamp;
+	struct bytes bytes;
+	const char *why, *error = reply_error(r);
+
+	(void)tag;
+	if (!reply_string(r, &bytes)) {
+		/* No evidence in an activity of another type; anything else is an error. */
+		if (error == NULL || strncmp(error, "WRONGTYPE", 9) != 0)
+			g->failed = reply_fail(r, g->error, "reading an activity record");
+		return;
+	}
+	if (bytes.n == 0)
+		return;
+	buf_bytes(&g->activity, bytes);
+	if ((record = record_parse(bytes, &why)) != NULL &&
+	    record_activity_time(record, &stamp)) {
+		g->activity_read = true;
+		g->activity_stamp = stamp.ms;
+	}
+	record_free(record);
+}
+
+static void
+on_pttl(void *ctx, size_t tag, const struct reply *r)
+{
+	struct reading *g = ctx;
+
+	(void)tag;
+	if (!reply_integer(r, &g->pttl))
+		g->failed = reply_fail(r, g->error, "reading a heartbeat's TTL");
+}
+
+static void
+on_value(void *ctx, size_t tag, const struct reply *r)
+{
+	struct reading *g = ctx;
+	struct sight sight = { .now = g->now, .heartbeat_pttl = g->pttl };
+
+	(void)tag;
+	if (g->failed != 0)
+		return;
+	if (!look_heartbeat(g->pttl, r, g->look)) {
+		g->failed = reply_fail(r, g->error, "reading a heartbeat");
+		return;
+	}
+	g->look->activity = g->activity_read;
+	g->look->activity_stamp = g->activity_stamp;
+	if (g->roster == NULL)
+		return;
+	sight.heartbeat = g->look->form != HEARTBEAT_ABSENT;
+	if (sight.heartbeat)
+		reply_string(r, &sight.heartbeat_bytes);
+	sight.activity = g->activity.n > 0;
+	sight.activity_bytes = buf_view(&g->activity);
+	if (roster_observe(g->roster, g->id, &sight) == NULL)
+		g->failed = error_set(g->error, EX_SOFTWARE, "out of memory");
+}
+
+static int
+queue(struct client *c, struct reading *g)
+{
+	struct buf key = { 0 };
+	char max[24];
+	int outcome;
+
+	bytes_of_int(HEARTBEAT_MAX, max);
+	key_make(&key, FAMILY_ACTIVITY, g->id);
+	outcome = key.failed ? -1 :
+	    CLIENT_ADD(c, CLIENT_REPEAT, on_activity, g, 0, B("GETRANGE"), buf_view(&key),
+	        B("0"), bytes_str(max));
+	buf_reset(&key);
+	key_make(&key, FAMILY_HEARTBEAT, g->id);
+	if (outcome == 0 && !key.failed)
+		outcome = CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, g, 0, B("PTTL"), buf_view(&key));
+	if (outcome == 0 && !key.failed)
+		outcome = CLIENT_ADD(c, CLIENT_REPEAT, on_value, g, 0, B("GETRANGE"),
+		    buf_view(&key), B("0"), bytes_str(max));
+	if (key.failed)
+		outcome = -1;
+	buf_free(&key);
+	return outcome;
+}
+
+static int
+look_batch(struct client *c, const struct bytes *ids, size_t n, int64_t now,
+    struct roster *roster, struct look *looks, struct error *e)
+{
+	struct reading readings[100] = { 0 };
+	int outcome = 0;
+	size_t i;
+
+	for (i = 0; i < n && outcome == 0; i++) {
+		readings[i] = (struct reading){ .roster = roster, .id = ids[i], .now = now,
+			.look = &looks[i], .error = e };
+		if ((outcome = queue(c, &readings[i])) != 0)
+			error_set(e, EX_SOFTWARE, "out of memory");
+	}
+	if (client_drain(c) != 0) {
+		*e = *client_error(c);
+		outcome = -1;
+	}
+	for (i = 0; i < n; i++) {
+		if (readings[i].failed != 0)
+			outcome = -1;
+		buf_free(&readings[i].activity);
+	}
+	return outcome;
+}
+
+int
+look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now,
+    struct roster *roster, struct look *looks, struct error *e)
+{
+	size_t i, batch;
+
+	for (i = 0; i < n; i += batch) {
+		batch = n - i < 100 ? n - i : 100;
+		if (look_batch(c, ids + i, batch, now, roster, looks + i, e) != 0)
+			return -1;
+	}
+	return 0;
+}

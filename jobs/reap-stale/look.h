@@ -1,0 +1,36 @@
+#ifndef REAP_STALE_LOOK_H_
+#define REAP_STALE_LOOK_H_
+
+#include "base/bytes.h"
+#include "coordination/liveness.h"
+#include "coordination/roster.h"
+
+/* A heartbeat longer than this is unreadable; no more of it is fetched. */
+#define HEARTBEAT_MAX 65536
+
+/* What was read of one id. */
+struct look {
+	enum heartbeat_form form;
+	const char *why;      /* UNREADABLE: what was wrong, a constant */
+	int64_t pttl;         /* or TTL_NONE */
+	int64_t stamp;        /* READABLE: ms */
+	bool seconds;         /* the stamp was written in seconds */
+	uint64_t digest;      /* of the heartbeat's bytes; 0 when absent */
+	bool activity;
+	int64_t activity_stamp;
+};
+
+/* The form, stamp and so on of a heartbeat's PTTL and GETRANGE replies. False
+ * with *problem, a reply (or NULL = lost), when it cannot be known. */
+bool look_heartbeat(int64_t pttl, const struct reply *value, struct look *l);
+
+/**
+ * look_many(c, ids, n, now, roster, looks, e):
+ * Read ${n} ids directly, heartbeat and activity, a hundred an exchange; enter
+ * each sight in ${roster} (NULL = do not) and fill looks[i]. An id that could not be read
+ * (WRONGTYPE of an activity is none) ends it: -1 with ${e}.
+ */
+int look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now,
+    struct roster *roster, struct look *looks, struct error *e);
+
+#endif

@@ -1,0 +1,402 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "coordination/record.h"
+#include "delete.h"
+#include "look.h"
+#include "reap.h"
+
+#define ORPHANS_KEY "coordkeep:orphans"
+/* A keyspace can be full of strangers; memory is not. */
+#define ORPHANS_MAX 100000
+
+struct orphan_key {
+	struct orphan_key *next;
+	enum family family;
+	size_t n;
+	char bytes[];
+};
+
+struct orphan {
+	uint64_t digest;     /* of all keys and values, in any order */
+	uint32_t keys, ttl_less;
+	int64_t newest;      /* the latest time that any of them carries */
+	uint64_t before;     /* the digest that the last run left, and since when */
+	int64_t since;       /* 0 = never seen before */
+	struct orphan_key *list; /* kept only where they may have to go */
+};
+
+struct orphans {
+	struct reap *reap;
+	struct map *ids;
+	int64_t pttl;
+	size_t pttl_of;
+	int64_t untracked;
+	struct error error;
+	int failed;
+};
+
+static bool
+reaping(const struct orphans *o)
+{
+	return o->reap->settings->reap_stale.orphans == ORPHANS_REAP;
+}
+
+static void
+free_orphan(void *value)
+{
+	struct orphan *orphan = value;
+
+	while (orphan->list != NULL) {
+		struct orphan_key *next = orphan->list->next;
+
+		free(orphan->list);
+		orphan->list = next;
+	}
+}
+
+/* What the last run left: id -> "v1 <digest> <since>". */
+static int
+load(struct orphans *o, struct error *e)
+{
+	char cursor[24] = "0";
+	int outcome = 0;
+
+	do {
+		struct reply *r = CLIENT_CALL(o->reap->client, CLIENT_REPEAT, B("HSCAN"),
+		    B(ORPHANS_KEY), bytes_str(cursor), B("COUNT"), B("500"));
+		const struct reply *fields;
+		struct bytes next, id, text;
+		size_t n;
+
+		if (r == NULL || !reply_string(reply_at(r, 0), &next) || next.n >= sizeof cursor ||
+		    (fields = reply_at(r, 1)) == NULL || !reply_array(fields, &n))
+			outcome = reply_fail(r, e, "HSCAN %s", ORPHANS_KEY);
+		for (size_t i = 0; outcome == 0 && i + 1 < n; i += 2) {
+			struct orphan *orphan;
+			char copy[64];
+
+			if (!reply_string(reply_at(fields, i), &id) ||
+			    !reply_string(reply_at(fields, i + 1), &text) || text.n >= sizeof copy)
+				continue;
+			memcpy(copy, text.p, text.n);
+			copy[text.n] = '\0';
+			if ((orphan = map_put(o->ids, id, NULL)) == NULL)
+				outcome = error_set(e, EX_SOFTWARE, "out of memory");
+			else if (sscanf(copy, "v1 %" SCNx64 " %" SCNd64, &orphan->before,
+			             &orphan->since) != 2)
+				orphan->since = 0;
+		}
+		if (outcome == 0) {
+			memcpy(cursor, next.p, next.n);
+			cursor[next.n] = '\0';
+		}
+		reply_free(r);
+	} while (outcome == 0 && strcmp(cursor, "0") != 0);
+	return outcome;
+}
+
+struct orphans *
+orphans_new(struct reap *r, struct error *e)
+{
+	struct orphans *o = calloc(1, sizeof *o);
+
+	if (o == NULL || (o->ids = map_new(sizeof(struct orphan))) == NULL) {
+		free(o);
+		error_set(e, EX_SOFTWARE, "out of memory");
+		return NULL;
+	}
+	o->reap = r;
+	if (load(o, e) != 0) {
+		orphans_free(o);
+		return NULL;
+	}
+	return o;
+}
+
+void
+orphans_free(struct orphans *o)
+{
+	if (o == NULL)
+		return;
+	map_free(o->ids, free_orphan);
+	free(o);
+}
+
+void
+orphans_again(struct orphans *o)
+{
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(o->ids, &at, &id, &value)) {
+		struct orphan *orphan = value;
+
+		free_orphan(orphan);
+		*orphan = (struct orphan){ .before = orphan->before, .since = orphan->since };
+	}
+}
+
+static uint64_t
+mix(uint64_t a, uint64_t b)
+{
+	a ^= b + UINT64_C(0x9e3779b97f4a7c15) + (a << 6) + (a >> 2);
+	return a * UINT64_C(0xff51afd7ed558ccd);
+}
+
+static int
+enter(struct orphans *o, struct bytes id, enum family f, struct bytes key, uint64_t value,
+    int64_t stamp)
+{
+	struct orphan *orphan = map_find(o->ids, id);
+	struct orphan_key *kept;
+
+	if (orphan == NULL && map_count(o->ids) >= ORPHANS_MAX) {
+		o->untracked++;
+		return 0;
+	}
+	if (orphan == NULL && (orphan = map_put(o->ids, id, NULL)) == NULL)
+		return -1;
+	/* A sum, so that the order does not matter. A key that SCAN returns twice
+	 * changes it, which costs a delay and nothing else. */
+	orphan->digest += mix(roster_digest(key), value);
+	orphan->keys++;
+	orphan->ttl_less += o->pttl == TTL_NONE;
+	if (stamp > orphan->newest)
+		orphan->newest = stamp;
+	if (!reaping(o) || orphan->since == 0)
+		return 0;
+	if ((kept = malloc(sizeof *kept + key.n)) == NULL)
+		return -1;
+	*kept = (struct orphan_key){ .next = orphan->list, .family = f, .n = key.n };
+	memcpy(kept->bytes, key.p, key.n);
+	orphan->list = kept;
+	return 0;
+}
+
+struct choice {
+	struct orphans *o;
+	bool known;          /* an id that it may belong to is in the roster */
+	size_t n;
+	struct bytes ids[4];
+};
+
+static bool
+claim(void *ctx, const struct key_claim *claim)
+{
+	struct choice *c = ctx;
+
+	if (roster_find(&c->o->reap->roster, claim->id) != NULL)
+		c->known = true;
+	for (size_t i = 0; i < c->n; i++)
+		if (bytes_equal(c->ids[i], claim->id))
+			return true;
+	if (c->n < 4)
+		c->ids[c->n] = claim->id;
+	c->n++;
+	return !c->known;
+}
+
+static void
+on_pttl(void *ctx, size_t tag, const struct reply *r)
+{
+	struct orphans *o = ctx;
+
+	if (reply_integer(r, &o->pttl))
+		o->pttl_of = tag;
+	else if (o->failed == 0)
+		o->failed = reply_fail(r, &o->error, "PTTL of a key without owner");
+}
+
+/* The last component of an idempotency key is its time in ms. */
+static int64_t
+idempotency_time(struct bytes key)
+{
+	uint64_t ms = 0;
+	size_t at = key.n;
+
+	while (at > 0 && key.p[at - 1] != ':')
+		at--;
+	return bytes_to_u64(bytes_from(key, at), &ms) && ms < UINT64_C(1000000000000000) ?
+	    (int64_t)ms : 0;
+}
+
+static void
+on_value(void *ctx, size_t tag, const struct reply *r)
+{
+	struct orphans *o = ctx;
+	const struct bytes key = *(const struct bytes *)(uintptr_t)tag;
+	struct choice c = { .o = o };
+	struct bytes value = B(""), names;
+	struct record *record = NULL;
+	struct stamp stamp = { 0 };
+	const char *why;
+	enum family f = family_of(key, NULL);
+	size_t first = 0, last;
+
+	if (o->failed != 0 || o->pttl_of != tag || o->pttl == -2)
+		return;
+	reply_string(r, &value);
+	key_claims(key, claim, &c);
+	if (c.known || c.n == 0 || c.n > 4)
+		return;
+	last = c.n;
+	if (f == FAMILY_SIGNAL || f == FAMILY_ACK)
+		record = record_parse(value, &why);
+	if (record != NULL)
+		record_signal_time(record, &stamp);
+	if (f == FAMILY_IDEMPOTENCY)
+		stamp.ms = idempotency_time(key);
+	else if (c.n > 1) {
+		/* Which of the ids that an ack may be of? Only its value can say. */
+		last = 0;
+		for (size_t i = 0; i < c.n && record != NULL; i++)
+			if (record_text(record, "coordinatorId", &names) && bytes_equal(names, c.ids[i])) {
+				first = i;
+				last = i + 1;
+			}
+		if (last == 0)
+			result_count(o->reap->result, "keys-of-uncertain-owner", 1);
+	}
+	for (size_t i = first; i < last; i++)
+		if (enter(o, c.ids[i], f, key, roster_digest(value), stamp.ms) != 0)
+			o->failed = error_set(&o->error, EX_SOFTWARE, "out of memory");
+	record_free(record);
+}
+
+int
+orphans_note(struct orphans *o, enum family f, const struct bytes *key, struct error *e)
+{
+	struct choice c = { .o = o };
+	size_t tag = (size_t)(uintptr_t)key;
+	char max[24];
+
+	(void)f;
+	key_claims(*key, claim, &c);
+	if (c.known)
+		return 0;
+	if (o->failed != 0) {
+		*e = o->error;
+		return -1;
+	}
+	if (CLIENT_ADD(o->reap->client, CLIENT_REPEAT, on_pttl, o, tag, B("PTTL"), *key) != 0 ||
+	    CLIENT_ADD(o->reap->client, CLIENT_REPEAT, on_value, o, tag, B("GETRANGE"), *key,
+	        B("0"), bytes_of_int(HEARTBEAT_MAX, max)) != 0)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	return 0;
+}
+
+/* Remember what this run saw: two runs far enough apart have to see the same. */
+static int
+remember(struct orphans *o, struct bytes id, const struct orphan *orphan, struct error *e)
+{
+	struct reply *r;
+	char text[64];
+	int outcome = 0;
+	int64_t v;
+
+	if (orphan->keys == 0)
+		r = CLIENT_CALL(o->reap->client, CLIENT_REPEAT, B("HDEL"), B(ORPHANS_KEY), id);
+	else {
+		snprintf(text, sizeof text, "v1 %" PRIx64 " %" PRId64, orphan->digest, orphan->since);
+		r = CLIENT_CALL(o->reap->client, CLIENT_REPEAT, B("HSET"), B(ORPHANS_KEY), id,
+		    bytes_str(text));
+	}
+	if (!reply_integer(r, &v))
+		outcome = reply_fail(r, e, "writing %s", ORPHANS_KEY);
+	reply_free(r);
+	return outcome;
+}
+
+static int
+offer(struct orphans *o, struct bytes id, const struct orphan *orphan, struct error *e)
+{
+	struct candidate *c;
+
+	if (!run_forced(o->reap->run) && holds_cover(&o->reap->holds, id, run_now(o->reap->run)))
+		return 0;
+	if ((c = reap_candidate(o->reap, id, e)) == NULL)
+		return -1;
+	c->verdict = "orphan";
+	c->pttl = TTL_NONE;
+	c->orphan = true;
+	for (const struct orphan_key *k = orphan->list; k != NULL; k = k->next)
+		if (deleter_offer(o->reap->deleter, (struct bytes){ k->bytes, k->n }, k->family, c) != 0 ||
+		    deleter_full(o->reap->deleter)) {
+			if (deleter_flush(o->reap->deleter, e) != 0)
+				return -1;
+		}
+	return 0;
+}
+
+static void
+report(struct orphans *o, struct bytes id, const struct orphan *orphan)
+{
+	result_count(o->reap->result, "orphans", 1);
+	if (orphan->ttl_less == 0) {
+		result_count(o->reap->result, "orphans-that-expire", 1);
+		return;
+	}
+	result_finding(o->reap->result, "orphan", SEVERITY_WARNING, id,
+	    "owns %u keys, %u of them without a TTL, and has neither a heartbeat nor a history%s",
+	    orphan->keys, orphan->ttl_less,
+	    reaping(o) ? "; they go when two runs orphan_after apart have seen the same" :
+	                 " (orphans = reap would delete them)");
+}
+
+static int
+settle_one(struct orphans *o, struct bytes id, struct orphan *orphan, struct error *e)
+{
+	const int64_t now = run_now(o->reap->run);
+	const int64_t after = o->reap->settings->reap_stale.orphan_after;
+	const bool same = orphan->since != 0 && orphan->before == orphan->digest;
+	const bool dry = run_dry(o->reap->run);
+
+	if (orphan->keys > 0 && same && reaping(o) && now - orphan->since >= after &&
+	    orphan->newest <= now - after && roster_find(&o->reap->roster, id) == NULL) {
+		result_count(o->reap->result, "orphans", 1);
+		return offer(o, id, orphan, e);
+	}
+	if (orphan->keys > 0)
+		report(o, id, orphan);
+	if (same || dry)
+		return 0;
+	orphan->since = now;
+	return remember(o, id, orphan, e);
+}
+
+int
+orphans_settle(struct orphans *o, struct error *e)
+{
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+	struct reply *r;
+	char keep[24];
+	int outcome = 0;
+
+	if (o->failed != 0) {
+		*e = o->error;
+		return -1;
+	}
+	if (o->untracked > 0)
+		result_finding(o->reap->result, "orphans-not-tracked", SEVERITY_WARNING, B(""),
+		    "%lld keys of further ids without an owner were not looked at: %d ids a run at most",
+		    (long long)o->untracked, ORPHANS_MAX);
+	while (outcome == 0 && map_next(o->ids, &at, &id, &value))
+		outcome = settle_one(o, id, value, e);
+	if (outcome == 0)
+		outcome = deleter_flush(o->reap->deleter, e);
+	if (outcome == 0 && !run_dry(o->reap->run)) {
+		r = CLIENT_CALL(o->reap->client, CLIENT_REPEAT, B("PEXPIRE"), B(ORPHANS_KEY),
+		    bytes_of_int(o->reap->settings->liveness.roster_keep, keep));
+		if (r == NULL || reply_error(r) != NULL)
+			outcome = reply_fail(r, e, "PEXPIRE %s", ORPHANS_KEY);
+		reply_free(r);
+	}
+	return outcome;
+}

@@ -1,0 +1,165 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "delete.h"
+#include "reap.h"
+
+struct candidate *
+reap_candidate(struct reap *r, struct bytes id, struct error *e)
+{
+	struct candidate *c;
+	bool added;
+	char *copy;
+
+	if ((c = map_put(r->candidates, id, &added)) == NULL)
+		goto memory;
+	if (!added)
+		return c;
+	if ((copy = malloc(id.n + 1)) == NULL) {
+		map_remove(r->candidates, id);
+		goto memory;
+	}
+	memcpy(copy, id.p, id.n);
+	c->id = (struct bytes){ copy, id.n };
+	return c;
+memory:
+	error_set(e, EX_SOFTWARE, "out of memory");
+	return NULL;
+}
+
+static void
+free_candidate(void *value)
+{
+	struct candidate *c = value;
+
+	free((void *)(uintptr_t)c->id.p);
+}
+
+static void
+reap_free(struct reap *r)
+{
+	deleter_free(r->deleter);
+	map_free(r->candidates, free_candidate);
+	holds_free(&r->holds);
+	roster_free(&r->roster);
+	buf_free(&r->baseline_file);
+}
+
+static int
+reap_open(struct reap *r, struct run *run, struct error *e)
+{
+	r->run = run;
+	r->client = run_client(run);
+	r->options = run_options(run);
+	r->settings = run_settings(run);
+	r->result = run_result(run);
+	if ((r->candidates = map_new(sizeof(struct candidate))) == NULL)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	if (run_state_path(run, "baseline", &r->baseline_file) != 0)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	if ((r->deleter = deleter_new(r, e)) == NULL)
+		return -1;
+	if (roster_load(r->client, &r->roster, e) != 0 ||
+	    holds_load(r->client, &r->holds, e) != 0)
+		return -1;
+	return baseline_load(r->client, buf_cstr(&r->baseline_file), &r->baseline,
+	    &r->has_baseline, e);
+}
+
+/* Those whose keys went, and whose heartbeat, if there was one, went too. */
+static void
+say_summary(struct reap *r)
+{
+	const bool dry = run_dry(r->run);
+	int64_t coordinators = 0, keys = 0;
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(r->candidates, &at, &id, &value)) {
+		const struct candidate *c = value;
+
+		if (c->deleted == 0)
+			continue;
+		coordinators++;
+		keys += c->deleted;
+	}
+	result_count(r->result, dry ? "coordinators-to-reap" : "coordinators-reaped",
+	    coordinators);
+	if (r->options->coordinator == NULL)
+		result_say(r->result, "Found %lld heartbeat keys", (long long)r->heartbeats);
+	if (coordinators == 0)
+		result_say(r->result, "No stale keys found");
+	else
+		result_say(r->result, "%s %lld stale coordinator%s (%lld keys)",
+		    dry ? "Would clean up" : "Cleaned up", (long long)coordinators,
+		    coordinators == 1 ? "" : "s", (long long)keys);
+}
+
+/* After an early end the counts still say what was done, so this is called on either way out. */
+static int
+finish(struct reap *r, int outcome, struct error *e)
+{
+	struct error later = { 0 };
+
+	if (deleter_close(r->deleter, &later) != 0 && outcome == 0) {
+		*e = later;
+		outcome = -1;
+	}
+	if (!r->options->all)
+		say_summary(r);
+	if (!run_dry(r->run) && deleter_journal_path(r->deleter) != NULL)
+		result_say(r->result, "Undo with: reap-stale --undo %s",
+		    deleter_journal_path(r->deleter));
+	if (outcome == 0 && !run_dry(r->run) && !r->options->all) {
+		roster_forget_old(&r->roster, run_now(r->run),
+		    r->settings->liveness.roster_keep);
+		outcome = roster_save(r->client, &r->roster,
+		    r->settings->liveness.roster_keep, e);
+	}
+	if (outcome != 0)
+		result_say(r->result, "Cleanup did not end: %s", e->text);
+	else if (run_dry(r->run))
+		result_say(r->result, "Dry run: nothing was changed");
+	else
+		result_say(r->result, "Cleanup complete");
+	return outcome;
+}
+
+static int
+reap_all_stale(struct reap *r, struct error *e)
+{
+	const struct reap_options *o = r->options;
+
+	if (o->coordinator != NULL) {
+		if (survey_one(r, bytes_str(o->coordinator), e) != 0)
+			return -1;
+	} else if (survey_run(r, e) != 0)
+		return -1;
+	/* What was seen is kept even if the run dies in the deletions. */
+	if (!run_dry(r->run) &&
+	    roster_save(r->client, &r->roster, r->settings->liveness.roster_keep, e) != 0)
+		return -1;
+	if (r->brake)
+		return 0;
+	return dependents_run(r, e);
+}
+
+int
+reap_run(struct run *run, struct error *e)
+{
+	const struct reap_options *o = run_options(run);
+	struct reap r = { 0 };
+	int outcome;
+
+	if (o->undo != NULL)
+		return undo_run(run, o->undo, e);
+	if ((outcome = reap_open(&r, run, e)) == 0) {
+		outcome = o->all ? reset_run(&r, e) : reap_all_stale(&r, e);
+		outcome = finish(&r, outcome, e);
+	}
+	reap_free(&r);
+	return outcome;
+}

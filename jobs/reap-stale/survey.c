@@ -1,0 +1,407 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "coordination/census.h"
+#include "look.h"
+#include "reap.h"
+
+struct survey {
+	struct reap *reap;
+	struct map *doubts; /* a set of ids on which a direct look decides */
+	int64_t pttl;       /* the last reply to PTTL, and the key that it is of */
+	size_t pttl_of;
+	struct error error;
+	int failed;
+};
+
+static struct liveness_limits
+limits(const struct reap *r)
+{
+	return (struct liveness_limits){
+		.threshold = r->settings->reap_stale.stale_after,
+		.confirm = r->settings->liveness.confirm,
+		.heartbeat_ttl_max = r->settings->liveness.heartbeat_ttl_max,
+		.skew_tolerance = r->settings->liveness.skew_tolerance,
+	};
+}
+
+static struct judgement
+judge(const struct reap *r, const struct roster_entry *entry, const struct look *l, int64_t now)
+{
+	const struct liveness_limits lim = limits(r);
+	const struct sight sight = {
+		.now = now,
+		.heartbeat = l->form != HEARTBEAT_ABSENT,
+		.heartbeat_pttl = l->pttl,
+	};
+	const struct evidence evidence = roster_evidence(entry, &sight, l->form, l->stamp,
+	    l->activity, l->activity_stamp);
+
+	return liveness_judge(&evidence, &lim);
+}
+
+static bool
+expires_by_itself(const struct reap *r, const struct look *l)
+{
+	return l->pttl >= 0 && l->pttl <= r->settings->liveness.heartbeat_ttl_max;
+}
+
+/* Findings of a heartbeat, whatever its verdict. */
+static void
+report_oddities(struct reap *r, struct bytes id, const struct look *l, const struct judgement *j)
+{
+	char low[32], high[32];
+
+	if (l->form == HEARTBEAT_UNREADABLE)
+		result_finding(r->result, "unreadable-heartbeat", SEVERITY_WARNING, id,
+		    "its heartbeat %s: nothing can be told from it; it is left alone", l->why);
+	if (j->skewed) {
+		duration_human(j->skew_low, low, sizeof low);
+		duration_human(j->skew_high, high, sizeof high);
+		result_finding(r->result, "skewed-clock", SEVERITY_WARNING, id,
+		    "its clock is off by %s to %s%s (run clock-audit -v)", low, high,
+		    l->seconds ? "; it writes seconds" : "");
+	}
+}
+
+static int
+condemn(struct reap *r, struct bytes id, const struct look *l, const char *verdict,
+    int64_t silence, struct error *e)
+{
+	struct candidate *c;
+	char age[32];
+
+	if (!run_forced(r->run) && holds_cover(&r->holds, id, run_now(r->run))) {
+		result_count(r->result, "coordinators-on-hold", 1);
+		log_event(LOG_LEVEL_INFO, "on-hold", &id, "%s, but on hold: left", verdict);
+		return 0;
+	}
+	if ((c = reap_candidate(r, id, e)) == NULL)
+		return -1;
+	c->verdict = verdict;
+	c->heartbeat = l->form != HEARTBEAT_ABSENT;
+	c->digest = l->digest;
+	c->pttl = l->pttl;
+	c->silence = silence;
+	duration_human(silence, age, sizeof age);
+	log_event(LOG_LEVEL_DEBUG, "candidate", &id, "%s: no sign of life for %s", verdict, age);
+	return 0;
+}
+
+static void
+on_pttl(void *ctx, size_t tag, const struct reply *r)
+{
+	struct survey *s = ctx;
+
+	if (reply_integer(r, &s->pttl))
+		s->pttl_of = tag;
+	else if (s->failed == 0)
+		s->failed = reply_fail(r, &s->error, "reading a heartbeat's TTL");
+}
+
+static void
+on_value(void *ctx, size_t tag, const struct reply *r)
+{
+	struct survey *s = ctx;
+	struct reap *reap = s->reap;
+	const struct bytes key = *(const struct bytes *)(uintptr_t)tag;
+	const int64_t now = run_now(reap->run);
+	struct sight sight = { .now = now, .heartbeat = true, .heartbeat_pttl = s->pttl };
+	struct roster_entry *entry;
+	struct judgement j;
+	struct bytes id;
+	struct look l;
+
+	/* Its PTTL was lost or came out of turn: the next run sees it. */
+	if (s->failed != 0 || s->pttl_of != tag)
+		return;
+	if (!look_heartbeat(s->pttl, r, &l)) {
+		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
+		return;
+	}
+	family_of(key, &id);
+	entry = roster_find(&reap->roster, id);
+	if (l.form == HEARTBEAT_ABSENT || (entry != NULL && entry->seen_now))
+		return;
+	reap->heartbeats++;
+	reply_string(r, &sight.heartbeat_bytes);
+	if ((entry = roster_observe(&reap->roster, id, &sight)) == NULL)
+		goto memory;
+	j = judge(reap, entry, &l, now);
+	report_oddities(reap, id, &l, &j);
+	if ((j.verdict == VERDICT_STALE || j.confirmable) && map_put(s->doubts, id, NULL) == NULL)
+		goto memory;
+	return;
+memory:
+	s->failed = error_set(&s->error, EX_SOFTWARE, "out of memory");
+}
+
+static int
+on_page(void *ctx, const struct bytes *keys, size_t n)
+{
+	struct survey *s = ctx;
+	struct client *c = s->reap->client;
+	char max[24];
+
+	bytes_of_int(HEARTBEAT_MAX, max);
+	for (size_t i = 0; i < n && s->failed == 0; i++) {
+		size_t tag = (size_t)(uintptr_t)&keys[i];
+
+		if (family_of(keys[i], NULL) != FAMILY_HEARTBEAT)
+			continue;
+		if (CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, s, tag, B("PTTL"), keys[i]) != 0 ||
+		    CLIENT_ADD(c, CLIENT_REPEAT, on_value, s, tag, B("GETRANGE"), keys[i], B("0"),
+		        bytes_str(max)) != 0)
+			s->failed = error_set(&s->error, EX_SOFTWARE, "out of memory");
+	}
+	return s->failed;
+}
+
+static void
+again(void *ctx)
+{
+	struct survey *s = ctx;
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	s->reap->heartbeats = 0;
+	while (map_next(s->doubts, &at, &id, &value))
+		map_remove(s->doubts, id);
+	at = 0;
+	while (map_next(s->reap->roster.entries, &at, &id, &value))
+		((struct roster_entry *)value)->seen_now = false;
+}
+
+/* The ids of a set as an array, which the caller frees; they live in the set. */
+static struct bytes *
+ids_of(const struct map *set, size_t *n, struct error *e)
+{
+	struct bytes *ids = calloc(map_count(set) + 1, sizeof *ids);
+	void *value;
+	size_t at = 0;
+
+	*n = 0;
+	if (ids == NULL) {
+		error_set(e, EX_SOFTWARE, "out of memory");
+		return NULL;
+	}
+	while (map_next(set, &at, &ids[*n], &value))
+		(*n)++;
+	return ids;
+}
+
+/*
+ * Look directly at the doubtful ids. With ${last} false, those that only time can
+ * confirm stay in the set and everything else leaves it; *waiting says how many stay.
+ */
+static int
+resolve(struct reap *r, struct map *doubts, bool last, size_t *waiting, struct error *e)
+{
+	size_t n;
+	struct bytes *ids = ids_of(doubts, &n, e);
+	struct look *looks = calloc(n + 1, sizeof *looks);
+	int64_t now = run_now(r->run);
+	int outcome = ids == NULL || looks == NULL ? -1 : 0;
+
+	*waiting = 0;
+	if (outcome == 0)
+		outcome = look_many(r->client, ids, n, now, &r->roster, looks, e);
+	for (size_t i = 0; outcome == 0 && i < n; i++) {
+		struct roster_entry *entry = roster_find(&r->roster, ids[i]);
+		struct judgement j;
+
+		if (entry == NULL)
+			continue;
+		j = judge(r, entry, &looks[i], now);
+		if (!last && j.confirmable) {
+			(*waiting)++;
+			continue;
+		}
+		if (j.verdict == VERDICT_STALE && entry->state != ROSTER_SUSPECT &&
+		    entry->state != ROSTER_AWAITED && !expires_by_itself(r, &looks[i]))
+			outcome = condemn(r, ids[i], &looks[i], verdict_name(j.verdict), j.silence, e);
+		else if (j.verdict == VERDICT_STALE && entry->state == ROSTER_SUSPECT)
+			result_count(r->result, "suspects-left-to-escalate-dead", 1);
+		map_remove(doubts, ids[i]);
+	}
+	free(ids);
+	free(looks);
+	return outcome;
+}
+
+static int
+confirm(struct reap *r, struct map *doubts, struct error *e)
+{
+	size_t waiting;
+	char wait[32];
+
+	if (map_count(doubts) == 0)
+		return 0;
+	if (resolve(r, doubts, false, &waiting, e) != 0)
+		return -1;
+	if (waiting == 0)
+		return 0;
+	duration_human(r->settings->liveness.confirm, wait, sizeof wait);
+	log_info("confirm", "%zu heartbeats are met for the first time and look dead: looking again "
+	    "in %s", waiting, wait);
+	if (!run_sleep(r->run, r->settings->liveness.confirm)) {
+		result_incomplete(r->result);
+		return error_set(e, EX_TEMPFAIL, "stopped while waiting to look again");
+	}
+	return resolve(r, doubts, true, &waiting, e);
+}
+
+/* Those whose heartbeat is long gone and what they owned is not. */
+static int
+condemn_departed(struct reap *r, struct error *e)
+{
+	const int64_t now = run_now(r->run);
+	const struct look absent = { .form = HEARTBEAT_ABSENT, .pttl = TTL_NONE };
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(r->roster.entries, &at, &id, &value)) {
+		const struct roster_entry *entry = value;
+
+		if (entry->seen_now ||
+		    (entry->state != ROSTER_RETIRED && entry->state != ROSTER_ESCALATED &&
+		        entry->state != ROSTER_REAPED) ||
+		    now - entry->since < r->settings->reap_stale.stale_after)
+			continue;
+		if (condemn(r, id, &absent, roster_state_name(entry->state), now - entry->since, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+drop_candidates(struct reap *r)
+{
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(r->candidates, &at, &id, &value)) {
+		struct candidate *c = value;
+
+		free((void *)(uintptr_t)c->id.p);
+		map_remove(r->candidates, id);
+	}
+}
+
+/* Candidates whose heartbeat is still there. */
+static int64_t
+silent(const struct reap *r)
+{
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+	int64_t n = 0;
+
+	while (map_next(r->candidates, &at, &id, &value))
+		n += ((const struct candidate *)value)->heartbeat;
+	return n;
+}
+
+static int
+work_brake(struct reap *r, struct error *e)
+{
+	struct census census;
+	struct brake b;
+
+	if (census_take(r->client, &r->roster, r->has_baseline ? &r->baseline : NULL,
+	        &census, e) != 0)
+		return -1;
+	census.silent = silent(r);
+	b = census_judge(&census, r->client, r->has_baseline ? &r->baseline : NULL,
+	    run_now(r->run), r->settings->liveness.restart_grace,
+	    (int)r->settings->liveness.mass_loss, r->settings->liveness.roster_keep);
+	r->brake = b.cause != BRAKE_OFF && !r->options->override_brake;
+	if (b.cause != BRAKE_OFF)
+		result_finding(r->result, "mass-loss", SEVERITY_CRITICAL, B(""),
+		    "%lld of %lld coordinators known to be alive are gone (%s): %s", (long long)b.gone,
+		    (long long)b.known, brake_cause_name(b.cause),
+		    r->brake ? "nothing is reaped until they are back; --override-brake goes on" :
+		               "overridden, going on");
+	if (r->brake) {
+		drop_candidates(r);
+		return 0;
+	}
+	return run_dry(r->run) ? 0 : census_keep(&census, r->client, buf_cstr(&r->baseline_file),
+	    run_now(r->run), r->settings->liveness.roster_keep, e);
+}
+
+int
+survey_run(struct reap *r, struct error *e)
+{
+	struct survey s = { .reap = r };
+	const struct scan_callbacks callbacks = { .page = on_page, .ctx = &s };
+	struct scan_result scanned;
+	int outcome = -1;
+
+	if ((s.doubts = map_new(0)) == NULL)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	if (run_scan(r->run, "blocking:heartbeat:*", &callbacks, again, 0, &scanned, e) != 0) {
+		if (s.failed != 0)
+			*e = s.error;
+	} else if (s.failed != 0)
+		*e = s.error;
+	else if (!scanned.complete)
+		error_set(e, EX_TEMPFAIL, "stopped while looking for heartbeats");
+	else if (confirm(r, s.doubts, e) == 0 && condemn_departed(r, e) == 0)
+		outcome = work_brake(r, e);
+	map_free(s.doubts, NULL);
+	if (outcome == 0 && !r->roster.existed)
+		log_info("first-run", "no history yet: a heartbeat that keeps its TTL is judged by the "
+		    "signs of life that later runs see");
+	return outcome;
+}
+
+/* --coordinator: judged as in any run, but a person asks, so one that is merely gone will do. */
+int
+survey_one(struct reap *r, struct bytes id, struct error *e)
+{
+	const bool forced = run_forced(r->run);
+	struct roster_entry *entry;
+	struct look l;
+	struct judgement j;
+	char silence[32];
+
+	for (int second = 0;; second++) {
+		if (look_many(r->client, &id, 1, run_now(r->run), &r->roster, &l, e) != 0)
+			return -1;
+		entry = roster_find(&r->roster, id);
+		if (l.form == HEARTBEAT_ABSENT)
+			break;
+		if (entry == NULL)
+			return error_set(e, EX_SOFTWARE, "out of memory");
+		j = judge(r, entry, &l, run_now(r->run));
+		if (second == 0)
+			report_oddities(r, id, &l, &j);
+		if (forced || second > 0 || !j.confirmable)
+			break;
+		if (!run_sleep(r->run, r->settings->liveness.confirm))
+			return error_set(e, EX_TEMPFAIL, "stopped while waiting to look again");
+	}
+	if (forced)
+		return condemn(r, id, &l, "forced", 0, e);
+	if (entry != NULL && entry->state == ROSTER_SUSPECT)
+		return error_set(e, EX_CRITICAL, "it is a suspect: escalate-dead is not done with it "
+		    "(see escalate-dead --explain; --force cleans up all the same)");
+	if (l.form == HEARTBEAT_ABSENT) {
+		if (!l.activity || run_now(r->run) - l.activity_stamp > r->settings->reap_stale.stale_after)
+			return condemn(r, id, &l, "gone", 0, e);
+		duration_human(run_now(r->run) - l.activity_stamp, silence, sizeof silence);
+		return error_set(e, EX_CRITICAL, "it has no heartbeat, but it was active %s ago: "
+		    "refused (--force cleans up all the same)", silence);
+	}
+	if (j.verdict == VERDICT_STALE && !expires_by_itself(r, &l))
+		return condemn(r, id, &l, verdict_name(j.verdict), j.silence, e);
+	duration_human(j.silence, silence, sizeof silence);
+	return error_set(e, EX_CRITICAL, "it is not known to be dead: %s (last sign of life %s ago): "
+	    "refused (--force cleans up all the same)", j.row, silence);
+}

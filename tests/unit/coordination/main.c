@@ -4,8 +4,10 @@
 #include <check.h>
 
 /* Unit tests of shared/coordination: a line here and one in the table for each suite. */
+Suite *suite_keys(void);
 
 static Suite *(*const suites[])(void) = {
+	suite_keys,
 	NULL
 };
 

@@ -5,9 +5,11 @@
 
 /* Unit tests of shared/coordination: a line here and one in the table for each suite. */
 Suite *suite_keys(void);
+Suite *suite_record(void);
 
 static Suite *(*const suites[])(void) = {
 	suite_keys,
+	suite_record,
 	NULL
 };
 

@@ -1,10 +1,12 @@
 #include "coordination/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -250,6 +252,20 @@ second_pass(struct reader *r, journal_entry_fn *fn, void *ctx, struct error *e)
 	return rc;
 }
 
+/* Not blocked by a FIFO, which is refused when its type is seen. */
+static FILE *
+open_file(const char *path)
+{
+	FILE *f;
+	int fd;
+
+	if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+		return NULL;
+	if ((f = fdopen(fd, "r")) == NULL)
+		(void)close(fd);
+	return f;
+}
+
 int
 journal_read(const char *path, struct journal_header *h, journal_entry_fn *fn, void *ctx,
     struct error *e)
@@ -258,7 +274,7 @@ journal_read(const char *path, struct journal_header *h, journal_entry_fn *fn, v
 	struct stat st;
 	int rc;
 
-	if ((r.f = fopen(path, "re")) == NULL)
+	if ((r.f = open_file(path)) == NULL)
 		return error_set(e, EX_NOINPUT, "%s: %s", path, strerror(errno));
 	if (fstat(fileno(r.f), &st) != 0 || !S_ISREG(st.st_mode))
 		rc = error_set(e, EX_DATAERR, "%s: is not a regular file", path);

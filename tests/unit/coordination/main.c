@@ -6,10 +6,16 @@
 /* Unit tests of shared/coordination: a line here and one in the table for each suite. */
 Suite *suite_keys(void);
 Suite *suite_record(void);
+Suite *suite_roster(void);
+Suite *suite_brake(void);
+Suite *suite_journal(void);
 
 static Suite *(*const suites[])(void) = {
 	suite_keys,
 	suite_record,
+	suite_roster,
+	suite_brake,
+	suite_journal,
 	NULL
 };
 

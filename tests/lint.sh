@@ -49,7 +49,7 @@ static() {
 }
 
 scripts() {
-	{ files '*.sh' .ci/run conf/deb/build; } | xargs -r shellcheck
+	{ files '*.sh' .ci/run conf/deb/build conf/deb/p*; } | xargs -r shellcheck
 }
 
 manuals() {

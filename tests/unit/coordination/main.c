@@ -9,6 +9,7 @@ Suite *suite_record(void);
 Suite *suite_roster(void);
 Suite *suite_brake(void);
 Suite *suite_journal(void);
+Suite *suite_liveness(void);
 
 static Suite *(*const suites[])(void) = {
 	suite_keys,
@@ -16,6 +17,7 @@ static Suite *(*const suites[])(void) = {
 	suite_roster,
 	suite_brake,
 	suite_journal,
+	suite_liveness,
 	NULL
 };
 

@@ -59,12 +59,17 @@ int job_main(const struct job *job, int argc, char **argv);
 const void *run_options(const struct run *r);          /* its options struct */
 const struct settings *run_settings(const struct run *r);
 struct client *run_client(struct run *r);               /* connected */
+/* Connect, as the run itself does for jobs without no_redis; then run_client() is set. NULL with
+ * ${e}; EX_TEMPFAIL if there is a pause that stops this run. Once connected, the same client. */
+struct client *run_connect(struct run *r, struct error *e);
+const struct redis_target *run_target(const struct run *r); /* what it connects to */
 struct result *run_result(struct run *r);
 const char *run_id(const struct run *r);                /* 16 hex digits, in log and journal names */
 const char *run_host(const struct run *r);
 int run_db(const struct run *r);                        /* the db that it is connected to */
 bool run_dry(const struct run *r);                      /* --dry-run */
 bool run_forced(const struct run *r);                   /* --force: overrides pause and hold */
+int run_force_count(const struct run *r);               /* how many times --force was given */
 bool run_quiet(const struct run *r);
 bool run_verbose(const struct run *r);
 bool run_json(const struct run *r);
@@ -77,20 +82,23 @@ int64_t run_time_left(const struct run *r);             /* ms until max_runtime 
 int run_keep_lease(struct run *r, struct error *e);
 /* Also take the leases of the other jobs (reap-stale --all). -1 with EX_TEMPFAIL naming it. */
 int run_take_all_leases(struct run *r, struct error *e);
-/* Scan what ${match} (a constant pattern; NULL = all keys) matches with the run's settings, stop, lease, progress line and the "keys-scanned" count; starts
- * again up to three times if the server moved, after calling ${again} (may be NULL) so that the
+/* Scan what ${match} (a constant pattern; NULL = all keys) matches with the run's settings, stop,
+ * lease, progress line and the "keys-scanned" count; starts again up to three times if the server moved, after calling ${again} (may be NULL) so that the
  * job can drop what it gathered. Marks the result incomplete when run_should_stop() ended it, not
  * when the callbacks' own stop did. */
 int run_scan(struct run *r, const char *match, const struct scan_callbacks *callbacks,
     void (*again)(void *ctx), uint64_t from, struct scan_result *result, struct error *e);
-/* Wait ${ms} (liveness confirm) unless asked to stop. False: was stopped. */
+/* Wait ${ms} (liveness confirm) and keep the lease, unless asked to stop. False: was stopped, or
+ * at once if the time left is shorter, or the lease was lost: the run then ends with 75. */
 bool run_sleep(struct run *r, int64_t ms);
-/* Ask on the terminal; needs "yes" typed. Without a terminal false. */
+/* Ask on the terminal; needs "yes" typed. Without a terminal, or when asked to stop, false. */
 bool run_ask(struct run *r, const char *question);
 /* Run [hooks] on_escalation etc. with the JSON ${document} on stdin. Failures are logged. */
 void run_hook(struct run *r, const char *name, const char *command, struct bytes document);
 
-/* A colon separated state file of this job in [job] state_dir; "" when none is set. */
+/* Append the path of this job's local state file ${name}, [job] state_dir/JOB.NAME; nothing when
+ * no state_dir is set. The directory is made if it can be (not in a dry run); that it could not is
+ * no error. -1 without memory. */
 int run_state_path(const struct run *r, const char *name, struct buf *path);
 
 #endif

@@ -1,0 +1,62 @@
+#ifndef JOB_RUN_DATA_H_
+#define JOB_RUN_DATA_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "job/options.h"
+#include "job/progress.h"
+#include "job/run.h"
+
+/* What is inside a run, for the modules of this floor. */
+#define RUN_LEASES 4
+
+struct run {
+	const struct job *job;
+	struct options options;
+	struct settings settings;
+	bool configured;            /* settings hold a config that was read and checked */
+	char *config_path;          /* "" = none was read */
+	struct redis_target target;
+	struct client *client;
+	char client_name[64];
+	struct lease leases[RUN_LEASES];
+	size_t leases_n;
+	struct result *result;
+	char id[17];
+	char host[256];
+	int64_t started_wall, started_mono, deadline; /* ms */
+	int64_t max_runtime;
+	bool reached;               /* the job's own function was called */
+	bool stopped;               /* ended early by a signal, the clock or a lost lease */
+	bool calm;                  /* that needs nobody's attention: a signal, a pause, a lease */
+	char why[480];              /* it was stopped, a sentence */
+	int code;                   /* the exit code; -1 = not yet known */
+	struct progress progress;
+};
+
+/* Does this run change state: does it need the lease, is it stopped by a pause? */
+bool run_changes(const struct run *r);
+/* Note that the run ends early, and why: the first reason stays. */
+void run_stop(struct run *r, bool calm, const char *why);
+
+/* Has SIGTERM or SIGINT come? */
+bool signals_came(void);
+void signals_catch(void);
+
+/* Take / release the leases; -1 with ${e}. */
+int run_take_lease(struct run *r, struct error *e);
+void run_release_leases(struct run *r);
+/* After a failover the lease may have been lost with the old server: take it again. */
+int run_retake_leases(struct run *r, struct error *e);
+/* Is it time for run_keep_lease()? */
+bool run_lease_is_due(const struct run *r);
+
+/* Read the config, with --set and the like, into r->settings; then open the log. */
+int run_configure(struct run *r, struct error *e);
+
+/* --pause, --resume. */
+int run_pause(struct run *r, struct error *e);
+int run_resume(struct run *r, struct error *e);
+
+#endif

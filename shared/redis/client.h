@@ -93,11 +93,14 @@ enum client_repeat {
 /* Called once for every command, in the order sent. ${r} is NULL if the reply
  * was lost (CLIENT_ONCE) or the client gave up. Error replies come here too,
  * except the temporary ones (LOADING, BUSY, TRYAGAIN, CLUSTERDOWN, MASTERDOWN,
- * READONLY), which were repeated first. May add further commands. */
+ * READONLY), which were repeated first: such a command comes after those that
+ * were queued behind it. May add further commands, but not while the client
+ * gives up: then client_add returns -1. */
 typedef void client_fn(void *ctx, size_t tag, const struct reply *r);
 
 /* Queue a command of ${argc} arguments (copied). Nothing is sent before
- * client_step. -1 without memory. */
+ * client_step. -1 without memory; the next client_step then fails too, so that
+ * nothing is left undone unnoticed. */
 int client_add(struct client *c, enum client_repeat repeat, client_fn *fn, void *ctx,
     size_t tag, size_t argc, const struct bytes *argv);
 

@@ -49,9 +49,10 @@ struct scan_callbacks {
 /**
  * scan_run(c, options, callbacks, from, result, e):
  * Walk from cursor ${from} (0 = the start) until the end or a stop. 0 also when stopped
- * (result->complete tells). -1 with ${e} on an error; if then client_moved() is
- * true the server changed and the pass has to start again.
- * Memory: two pages at most, whatever the keyspace.
+ * (result->complete tells). -1 with ${e} on an error, with ${from} as the cursor to go on
+ * from; if then client_moved() is true the server changed and the pass has to start again.
+ * A limit of keys per second makes any pass a gentle one.
+ * Memory: two pages (and a third as it comes in), whatever the keyspace.
  */
 int scan_run(struct client *c, const struct scan_options *options,
     const struct scan_callbacks *callbacks, uint64_t from, struct scan_result *result,

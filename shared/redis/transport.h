@@ -24,12 +24,19 @@ struct transport_options {
 	const char *tls_server_name; /* "" = host */
 };
 
+/* "host:6379", "[::1]:6379" or the path of the unix socket, for messages. */
+void transport_name(const struct transport_options *o, char *out, size_t size);
+
 /* Connect before ${deadline} (monotonic ms). NULL with ${e}: EX_UNAVAILABLE
- * (cannot be reached, timed out), EX_NOPERM (TLS refused, with the cause),
- * EX_CONFIG (a TLS file that cannot be read), EX_PROTOCOL (no TLS there). */
+ * (cannot be reached, timed out), EX_NOPERM (TLS refused, with the cause; a
+ * unix socket that we may not use), EX_CONFIG (a TLS file that cannot be read,
+ * a path that is too long), EX_PROTOCOL (no TLS there), EX_TEMPFAIL (cut short
+ * by a signal). Under TLS the caller must ignore SIGPIPE. */
 struct transport *transport_open(const struct transport_options *o, int64_t deadline,
     struct error *e);
 void transport_close(struct transport *t);
+/* Not yet closed by the other side, as far as can be seen without waiting? */
+bool transport_alive(const struct transport *t);
 
 /* Move what can be moved now: send up to ${out_n} bytes of ${out}, read up to
  * ${in_n} into ${in}; wait with poll until at least one of the two moved or

@@ -1,0 +1,183 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hiredis/hiredis.h>
+
+#include "redis/client.h"
+#include "redis/reply.h"
+
+/* A reply is hiredis's, under a name of our own. */
+static const redisReply *
+inside(const struct reply *r)
+{
+
+	return ((const redisReply *)(const void *)r);
+}
+
+bool
+reply_is_nil(const struct reply *r)
+{
+
+	return (inside(r)->type == REDIS_REPLY_NIL);
+}
+
+const char *
+reply_error(const struct reply *r)
+{
+
+	return (inside(r)->type == REDIS_REPLY_ERROR ? inside(r)->str : NULL);
+}
+
+bool
+reply_integer(const struct reply *r, int64_t *v)
+{
+
+	if (inside(r)->type != REDIS_REPLY_INTEGER)
+		return (false);
+	*v = inside(r)->integer;
+	return (true);
+}
+
+bool
+reply_string(const struct reply *r, struct bytes *s)
+{
+	const redisReply *x = inside(r);
+
+	if (x->type != REDIS_REPLY_STRING && x->type != REDIS_REPLY_STATUS)
+		return (false);
+	*s = (struct bytes){ x->str, (size_t)x->len };
+	return (true);
+}
+
+bool
+reply_array(const struct reply *r, size_t *n)
+{
+
+	if (inside(r)->type != REDIS_REPLY_ARRAY)
+		return (false);
+	*n = inside(r)->elements;
+	return (true);
+}
+
+const struct reply *
+reply_at(const struct reply *r, size_t i)
+{
+	const redisReply *x = inside(r);
+
+	if (x->type != REDIS_REPLY_ARRAY || i >= x->elements)
+		return (NULL);
+	return ((const struct reply *)(const void *)x->element[i]);
+}
+
+const char *
+reply_kind(const struct reply *r)
+{
+
+	switch (inside(r)->type) {
+	case REDIS_REPLY_STRING:
+		return ("a string");
+	case REDIS_REPLY_STATUS:
+		return ("a status");
+	case REDIS_REPLY_INTEGER:
+		return ("an integer");
+	case REDIS_REPLY_ARRAY:
+		return ("an array");
+	case REDIS_REPLY_NIL:
+		return ("nil");
+	case REDIS_REPLY_ERROR:
+		return (inside(r)->str);
+	default:
+		return ("a reply of an unknown type");
+	}
+}
+
+void
+reply_free(struct reply *r)
+{
+
+	if (r != NULL)
+		freeReplyObject(r);
+}
+
+/* Is ${word} the first word of ${text}? "BUSY" is not that of "BUSYKEY ...". */
+static bool
+first_word(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	return (strncmp(text, word, n) == 0 && (text[n] == '\0' || text[n] == ' '));
+}
+
+static bool
+any_word(const char *text, const char *const *words)
+{
+
+	for (; *words != NULL; words++)
+		if (first_word(text, *words))
+			return (true);
+	return (false);
+}
+
+bool
+reply_temporary(const char *text)
+{
+	static const char *const words[] = { "LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN",
+		"MASTERDOWN", "READONLY", NULL };
+
+	return (any_word(text, words));
+}
+
+bool
+reply_elsewhere(const char *text)
+{
+	static const char *const words[] = { "MASTERDOWN", "READONLY", NULL };
+
+	return (any_word(text, words));
+}
+
+bool
+reply_crowded(const char *text)
+{
+
+	return (strncmp(text, "ERR max number of clients", 25) == 0);
+}
+
+int
+reply_exit(const char *text)
+{
+	static const char *const refused[] = { "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", NULL };
+	static const char *const unable[] = { "OOM", "MISCONF", "NOREPLICAS", NULL };
+
+	if (any_word(text, refused))
+		return (EX_NOPERM);
+	if (any_word(text, unable) || reply_temporary(text) || reply_crowded(text))
+		return (EX_UNAVAILABLE);
+	return (EX_CRITICAL);
+}
+
+int
+reply_fail(const struct reply *r, struct error *e, const char *what, ...)
+{
+	char name[240];
+	va_list ap;
+
+	va_start(ap, what);
+	vsnprintf(name, sizeof(name), what, ap);
+	va_end(ap);
+	if (r == NULL)
+		return (error_set(e, EX_UNAVAILABLE,
+		    "%s: the reply was lost, the outcome is unknown", name));
+	if (reply_error(r) != NULL)
+		return (error_set(e, reply_exit(reply_error(r)), "%s: %s", name, reply_error(r)));
+	return (error_set(e, EX_CRITICAL, "%s: unexpected reply: %s", name, reply_kind(r)));
+}
+
+struct bytes
+bytes_of_int(int64_t v, char *out)
+{
+	int n = snprintf(out, 24, "%lld", (long long)v);
+
+	return ((struct bytes){ out, (size_t)n });
+}

@@ -1,0 +1,81 @@
+#include "redis/script.h"
+
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "redis/client_private.h"
+
+int
+script_init(struct script *s, const char *name, const char *body)
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int n = 0, i;
+
+	s->name = name;
+	s->body = body;
+	/* Not a matter of security: it is how Redis names scripts. */
+	if (EVP_Digest(body, strlen(body), digest, &n, EVP_sha1(), NULL) != 1 || n != 20)
+		return (-1);
+	for (i = 0; i < n; i++) {
+		s->sha1[2 * i] = digits[digest[i] >> 4];
+		s->sha1[2 * i + 1] = digits[digest[i] & 15];
+	}
+	s->sha1[40] = '\0';
+	return (0);
+}
+
+int
+script_load(struct client *c, const struct script *s, struct error *e)
+{
+	struct reply *r;
+	struct bytes sha1;
+	int result = 0;
+
+	r = CLIENT_CALL(c, CLIENT_REPEAT, B("SCRIPT"), B("LOAD"), bytes_str(s->body));
+	if (r == NULL) {
+		if (e != NULL)
+			*e = *client_error(c);
+		return (-1);
+	}
+	if (!reply_string(r, &sha1) || !bytes_equal(sha1, bytes_str(s->sha1)))
+		result = reply_fail(r, e, "SCRIPT LOAD of %s", s->name);
+	reply_free(r);
+	return (result);
+}
+
+/* EVALSHA sha1 nkeys */
+static void
+lead(const struct script *s, size_t nkeys, char *number, struct bytes out[3])
+{
+
+	out[0] = B("EVALSHA");
+	out[1] = bytes_str(s->sha1);
+	out[2] = bytes_of_int((int64_t)nkeys, number);
+}
+
+int
+script_add(struct client *c, const struct script *s, enum client_repeat repeat, client_fn *fn,
+    void *ctx, size_t tag, size_t nkeys, size_t argc, const struct bytes *argv)
+{
+	const struct command command = { .fn = fn, .ctx = ctx, .tag = tag, .repeat = repeat,
+		.script = s };
+	struct bytes head[3];
+	char number[24];
+
+	lead(s, nkeys, number, head);
+	return (client_queue(c, &command, 3, head, argc, argv));
+}
+
+struct reply *
+script_call(struct client *c, const struct script *s, enum client_repeat repeat, size_t nkeys,
+    size_t argc, const struct bytes *argv)
+{
+	const struct command command = { .repeat = repeat, .script = s };
+	struct bytes head[3];
+	char number[24];
+
+	lead(s, nkeys, number, head);
+	return (client_call_queued(c, &command, 3, head, argc, argv));
+}

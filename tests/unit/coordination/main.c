@@ -10,6 +10,7 @@ Suite *suite_roster(void);
 Suite *suite_brake(void);
 Suite *suite_journal(void);
 Suite *suite_liveness(void);
+Suite *suite_signature(void);
 
 static Suite *(*const suites[])(void) = {
 	suite_keys,
@@ -18,6 +19,7 @@ static Suite *(*const suites[])(void) = {
 	suite_brake,
 	suite_journal,
 	suite_liveness,
+	suite_signature,
 	NULL
 };
 

@@ -16,7 +16,7 @@ JOBS = $(foreach j,reap-stale escalate-dead ttl-fixer secret-rotate-phase clock-
 
 PACKAGES = hiredis openssl inih jansson
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 CHECK_LIBS = $(shell pkg-config --libs check 2>/dev/null)
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
@@ -139,7 +139,7 @@ $(BUILD)/lint/:
 .PHONY: bench
 bench: ## how fast, against the barest program that could do it; BENCH="--small"
 	@tests/deps.sh build bench
-	@$(MAKE) $(PARALLEL) --no-print-directory -s all $(BUILD)/bench/floor $(BUILD)/bench/generate
+	@$(MAKE) $(PARALLEL) --no-print-directory -s all $(addprefix $(BUILD)/bench/,floor generate probe)
 	@$(PYTHON) tests/bench/bench.py $(BENCH)
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	@mkdir -p $(@D)

@@ -139,7 +139,7 @@ $(BUILD)/lint/:
 .PHONY: bench
 bench: ## how fast, against the barest program that could do it; BENCH="--small"
 	@tests/deps.sh build bench
-	@$(MAKE) $(PARALLEL) --no-print-directory -s all $(addprefix $(BUILD)/bench/,floor generate probe)
+	@$(MAKE) $(PARALLEL) --no-print-directory -s all $(addprefix $(BUILD)/bench/,floor generate measure probe)
 	@$(PYTHON) tests/bench/bench.py $(BENCH)
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o
 	@mkdir -p $(@D)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # make demo: a broken fleet in a private redis-server, and the jobs that mend it. Nothing outside
 # a temporary directory is touched, and everything that was started here ends here.
+# shellcheck disable=SC2317 # functions that a trap or wait_until calls
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$(realpath "${BUILD:-build}")
@@ -10,7 +11,7 @@ socket=$dir/redis.sock
 started=()
 failed=0
 
-# shellcheck disable=SC2317 # reached by the trap; the coordinators go before their server
+# The coordinators go before their server
 clean_up() {
 	local n
 	for ((n = ${#started[@]} - 1; n >= 0; n--)); do

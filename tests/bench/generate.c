@@ -1,0 +1,94 @@
+/*
+ * Write a data set as RESP commands for redis-cli --pipe, the same bytes for the same arguments:
+ *
+ *	generate fleet N NOW_MS    N coordinators with six keys each; every second one is stale
+ *	generate mixed N NOW_MS    N keys, one in twenty coordination, half of those without a TTL
+ *	generate coord N NOW_MS    N coordination keys, half of them without a TTL
+ */
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* SET ${key} ${value} [EX ${ttl}]; ttl 0 = none. */
+static void
+set(const char *key, const char *value, int ttl)
+{
+	char seconds[16];
+
+	printf("*%d\r\n$3\r\nSET\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n", ttl > 0 ? 5 : 3, strlen(key),
+	    key, strlen(value), value);
+	if (ttl > 0) {
+		snprintf(seconds, sizeof(seconds), "%d", ttl);
+		printf("$2\r\nEX\r\n$%zu\r\n%s\r\n", strlen(seconds), seconds);
+	}
+}
+
+static void
+fleet(int64_t n, int64_t now)
+{
+	char key[128], value[256];
+
+	for (int64_t i = 0; i < n; i++) {
+		bool stale = i % 2 == 1;
+		int64_t stamp = stale ? now - 7200000 : now;
+
+		snprintf(value, sizeof(value),
+		    "{\"coordinatorId\":\"coord-%" PRId64 "\",\"timestamp\":%" PRId64
+		    ",\"iteration\":3,\"phase\":\"loop3\",\"status\":\"active\"}",
+		    i, stamp);
+		snprintf(key, sizeof(key), "blocking:heartbeat:coord-%" PRId64, i);
+		set(key, value, stale ? 0 : 300);
+		snprintf(key, sizeof(key), "blocking:signal:coord-%" PRId64, i);
+		set(key, value, 86400);
+		snprintf(key, sizeof(key), "blocking:ack:coord-%" PRId64 ":m-%" PRId64, i, i);
+		set(key, value, 3600);
+		snprintf(key, sizeof(key), "blocking:state:coord-%" PRId64, i);
+		set(key, "opaque", 3600);
+		snprintf(key, sizeof(key), "blocking:warning:coord-%" PRId64, i);
+		set(key, "1", 300);
+		snprintf(value, sizeof(value),
+		    "{\"coordinatorId\":\"coord-%" PRId64 "\",\"lastActivity\":%" PRId64 "}", i,
+		    stamp);
+		snprintf(key, sizeof(key), "coordinator:activity:coord-%" PRId64, i);
+		set(key, value, 600);
+	}
+}
+
+static void
+coordination(int64_t i)
+{
+	static const char *const families[] = { "signal", "ack", "state", "idempotency:a" };
+	char key[128];
+
+	snprintf(key, sizeof(key), "blocking:%s:coord-%" PRId64 ":wake:1:%" PRId64,
+	    families[i / 2 % 4], i, i);
+	set(key, "{\"status\":\"received\"}", i % 2 == 0 ? 0 : 3600);
+}
+
+int
+main(int argc, char **argv)
+{
+	char key[64];
+
+	if (argc != 4) {
+		fprintf(stderr, "usage: generate fleet|mixed|coord N NOW_MS\n");
+		return 64;
+	}
+	int64_t n = strtoll(argv[2], NULL, 10), now = strtoll(argv[3], NULL, 10);
+
+	if (strcmp(argv[1], "fleet") == 0)
+		fleet(n, now);
+	else
+		for (int64_t i = 0; i < n; i++) {
+			if (strcmp(argv[1], "coord") == 0 || i % 20 == 0) {
+				coordination(strcmp(argv[1], "coord") == 0 ? i : i / 20);
+			} else {
+				snprintf(key, sizeof(key), "session:%" PRId64, i);
+				set(key, "somebody else's", i % 2 == 0 ? 0 : 86400);
+			}
+		}
+	return fflush(stdout) == 0 ? 0 : 1;
+}

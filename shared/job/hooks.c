@@ -1,6 +1,7 @@
 #include "job/hooks.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -128,19 +129,21 @@ tell_findings(struct run *r, bool complete, struct bytes document)
 {
 	struct buf path = { 0 };
 	struct told before, now = { .at = clock_wall_ms() };
+	const char *file = NULL;
 
-	if (result_digest(r->result, now.digest) || run_state_path(r, "findings", &path) ||
-	    buf_cstr(&path) == NULL) {
+	if (run_state_path(r, "findings", &path) == 0)
+		file = buf_cstr(&path);
+	if (file == NULL || result_digest(r->result, now.digest)) {
 		log_error("hook-failed", "[hooks] on_findings: out of memory");
 		buf_free(&path);
 		return;
 	}
-	told_load(path.p, &before);
+	told_load(file, &before);
 	/* A run that did not see everything cannot say that all is well again. */
 	if ((complete || now.digest[0] != '\0') &&
 	    hooks_due(&before, now.digest, now.at, r->settings.hooks.renotify) &&
 	    call(r, "on_findings", r->settings.hooks.on_findings, document))
-		told_save(path.p, &now);
+		told_save(file, &now);
 	buf_free(&path);
 }
 

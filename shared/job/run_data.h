@@ -15,8 +15,9 @@ struct run {
 	const struct job *job;
 	struct options options;
 	struct settings settings;
-	bool configured;            /* settings hold a config that was read and checked */
-	char *config_path;          /* "" = none was read */
+	bool configured;            /* settings hold a config that was read */
+	bool logging;               /* the log was opened */
+	const char *config_path;    /* what was read, if it exists */
 	struct redis_target target;
 	struct client *client;
 	char client_name[64];
@@ -27,7 +28,6 @@ struct run {
 	char host[256];
 	int64_t started_wall, started_mono, deadline; /* ms */
 	int64_t max_runtime;
-	bool reached;               /* the job's own function was called */
 	bool stopped;               /* ended early by a signal, the clock or a lost lease */
 	bool calm;                  /* that needs nobody's attention: a signal, a pause, a lease */
 	char why[480];              /* it was stopped, a sentence */
@@ -52,11 +52,21 @@ int run_retake_leases(struct run *r, struct error *e);
 /* Is it time for run_keep_lease()? */
 bool run_lease_is_due(const struct run *r);
 
-/* Read the config, with --set and the like, into r->settings; then open the log. */
+/* Read the config, --set and the like into r->settings. */
 int run_configure(struct run *r, struct error *e);
+/* Open the log as the settings say; plainly when they could not be read. */
+int run_open_log(struct run *r, struct error *e);
+/* Check the settings, find out what to connect to, start the deadline. */
+int run_check(struct run *r, struct error *e);
+/* --print-config in its three forms. */
+int run_print_config(struct run *r, struct error *e);
 
 /* --pause, --resume. */
 int run_pause(struct run *r, struct error *e);
 int run_resume(struct run *r, struct error *e);
+
+/* The summary, the metrics, the hooks, the lease, the log: the end of a run that ended early with
+ * ${e}, or did not when it is zeroed. The exit code. */
+int run_finish(struct run *r, struct error *e);
 
 #endif

@@ -1,0 +1,155 @@
+#include "job/run_data.h"
+
+#include <stdio.h>
+
+#include "base/duration.h"
+#include "coordination/hold.h"
+
+/* Connect. A run that changes nothing may as well look at a replica. */
+static int
+open_client(struct run *r, bool need_master, struct error *e)
+{
+	const struct settings *s = &r->settings;
+	struct client_options o = {
+		.transport = {
+			.unix_path = r->target.unix_path,
+			.host = r->target.host,
+			.port = r->target.port,
+			.tls = r->target.tls,
+			.tls_ca_file = s->redis.tls_ca_file,
+			.tls_cert_file = s->redis.tls_cert_file,
+			.tls_key_file = s->redis.tls_key_file,
+			.tls_server_name = s->redis.tls_server_name,
+		},
+		.username = r->target.username,
+		.password = r->target.password,
+		.db = r->target.db,
+		.name = r->client_name,
+		.need_master = need_master,
+		.connect_timeout = s->redis.connect_timeout,
+		.timeout = s->redis.timeout,
+		.retries = (int)s->redis.retries,
+		.backoff = s->redis.backoff,
+		.backoff_max = s->redis.backoff_max,
+		.run_deadline = r->deadline,
+		.cancelled = signals_came,
+	};
+
+	if (r->client != NULL)
+		return 0;
+	(void)snprintf(r->client_name, sizeof(r->client_name), "coordkeep-%s", r->job->name);
+	r->client = client_open(&o, e);
+	if (r->client == NULL)
+		return -1;
+	log_debug("connected", "%s, version %d, round trip %lld us", r->target.shown,
+	    client_server(r->client)->version,
+	    (long long)client_server(r->client)->round_trip_us);
+	return 0;
+}
+
+/* "paused for another 12m: maintenance". */
+static void
+describe_pause(const struct buf *reason, int64_t left_ms, struct buf *out)
+{
+	char left[32];
+
+	if (left_ms < 0)
+		buf_str(out, "paused without an end: ");
+	else {
+		duration_human(left_ms, left, sizeof(left));
+		buf_printf(out, "paused for another %s: ", left);
+	}
+	buf_escaped(out, buf_view(reason), 200);
+}
+
+/* -1 with EX_TEMPFAIL if there is a pause that stops this run. */
+static int
+check_pause(struct run *r, struct error *e)
+{
+	struct buf reason = { 0 }, text = { 0 };
+	int64_t left;
+	bool paused;
+	int rc = 0;
+
+	if (r->options.read_only || r->job->read_only || r->options.command != COMMAND_RUN)
+		return 0;
+	if (pause_get(r->client, &paused, &reason, &left, e))
+		rc = -1;
+	else if (paused) {
+		describe_pause(&reason, left, &text);
+		if (buf_cstr(&text) == NULL)
+			rc = error_set(e, EX_SOFTWARE, "out of memory");
+		else if (r->options.force > 0)
+			log_warn("paused", "%s; going on, since --force was given", text.p);
+		else if (r->options.dry)
+			log_warn("paused", "%s; a real run would be stopped", text.p);
+		else {
+			r->calm = true;
+			rc = error_set(e, EX_TEMPFAIL, "%s (%s --resume ends it)", text.p,
+			    r->job->name);
+		}
+	}
+	buf_free(&reason);
+	buf_free(&text);
+	return rc;
+}
+
+struct client *
+run_connect(struct run *r, struct error *e)
+{
+
+	if (r->client != NULL)
+		return r->client;
+	if (open_client(r, !r->options.dry && !r->options.read_only, e))
+		return NULL;
+	if (check_pause(r, e) == 0)
+		return r->client;
+	client_close(r->client);
+	r->client = NULL;
+	return NULL;
+}
+
+int
+run_pause(struct run *r, struct error *e)
+{
+	char given[320], span[32];
+	const char *reason = r->options.reason;
+
+	if (open_client(r, !r->options.dry, e))
+		return -1;
+	if (reason == NULL) {
+		(void)snprintf(given, sizeof(given), "no reason given, on %s", r->host);
+		reason = given;
+	}
+	if (!r->options.dry && pause_set(r->client, reason, r->options.pause_ms, e))
+		return -1;
+	duration_human(r->options.pause_ms, span, sizeof(span));
+	result_action(r->result, "pause", B(PAUSE_KEY), "paused for %s: %s", span, reason);
+	result_say(r->result, "Paused for %s: %s", span, reason);
+	result_say(r->result, "Until then every job that changes state ends at once with 75; "
+	    "%s --resume ends the pause.", r->job->name);
+	return 0;
+}
+
+int
+run_resume(struct run *r, struct error *e)
+{
+	struct buf reason = { 0 };
+	int64_t left;
+	bool was;
+	int rc;
+
+	if (open_client(r, !r->options.dry, e))
+		return -1;
+	if (r->options.dry)
+		rc = pause_get(r->client, &was, &reason, &left, e);
+	else
+		rc = pause_clear(r->client, &was, e);
+	buf_free(&reason);
+	if (rc != 0)
+		return -1;
+	if (was)
+		result_action(r->result, "resume", B(PAUSE_KEY), "the pause was ended");
+	result_say(r->result, was ? "The pause is over." : "There was no pause.");
+	return 0;
+}

@@ -1,0 +1,239 @@
+#include "job/run.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/rand.h>
+
+#include "base/clock.h"
+#include "job/output.h"
+#include "job/result_data.h"
+#include "job/run_data.h"
+
+/* Under a sanitizer the process has to stay traceable. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TRACED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
+#define TRACED 1
+#endif
+#endif
+#ifndef TRACED
+#define TRACED 0
+#endif
+
+/* Nothing of this process's memory, which can hold secrets, goes to a core
+ * file, and no file that it opens becomes its standard output. */
+static void
+guard_process(void)
+{
+	struct rlimit none = { 0, 0 };
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+	(void)umask(077);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	if (!TRACED)
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	signals_catch();
+}
+
+static int
+begin(struct run *r, struct error *e)
+{
+	unsigned char random[8];
+	struct buf hex = { 0 };
+
+	r->started_wall = clock_wall_ms();
+	r->started_mono = clock_mono_ms();
+	if (gethostname(r->host, sizeof(r->host)) == -1)
+		r->host[0] = '\0';
+	r->host[sizeof(r->host) - 1] = '\0';
+	if (RAND_bytes(random, sizeof(random)) != 1)
+		return error_set(e, EX_SOFTWARE, "no random bytes can be had from the system");
+	buf_hex(&hex, random, sizeof(random));
+	if (buf_cstr(&hex) == NULL || hex.n + 1 != sizeof(r->id)) {
+		buf_free(&hex);
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	}
+	memcpy(r->id, hex.p, sizeof(r->id));
+	buf_free(&hex);
+	return 0;
+}
+
+/* The job itself, with what it needs around it. */
+static int
+work(struct run *r, struct error *e)
+{
+
+	if (!r->job->no_redis) {
+		if (run_connect(r, e) == NULL || run_take_lease(r, e))
+			return -1;
+	}
+	if (run_should_stop(r))
+		return 0;
+	return r->job->run(r, e);
+}
+
+static int
+check_config(struct run *r)
+{
+
+	result_say(r->result, "%s: no error was found", access(r->config_path, F_OK) == 0 ?
+	    r->config_path : "No config file, all options have their defaults");
+	result_say(r->result, "Redis is %s", r->target.shown);
+	return 0;
+}
+
+static int
+live(struct run *r, struct error *e)
+{
+	enum progress_mode mode = r->options.progress;
+
+	r->progress.on = mode == PROGRESS_ALWAYS || (mode == PROGRESS_AUTO &&
+	    !r->options.quiet && isatty(STDERR_FILENO));
+	r->result->dry = r->options.dry;
+	if (run_configure(r, e) || run_open_log(r, e) || run_check(r, e))
+		return -1;
+	switch (r->options.command) {
+	case COMMAND_PAUSE:
+		return run_pause(r, e);
+	case COMMAND_RESUME:
+		return run_resume(r, e);
+	case COMMAND_CHECK_CONFIG:
+		return check_config(r);
+	default:
+		return work(r, e);
+	}
+}
+
+/* Was --format json on a command line that could not be read to its end? */
+static bool
+wants_json(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--format=json") == 0 || (strcmp(argv[i], "--format") == 0 &&
+		    i + 1 < argc && strcmp(argv[i + 1], "json") == 0))
+			return true;
+	return false;
+}
+
+/* A mistake in the command is for the person who typed it, not for the log. */
+static int
+usage_error(struct run *r, const struct error *e)
+{
+	struct output_run run = {
+		.job = r->job->name, .run = r->id, .host = r->host,
+		.started_ms = r->started_wall, .code = e->exit, .error = e->text,
+	};
+	struct buf text = { 0 }, out = { 0 };
+
+	buf_escaped(&text, bytes_str(e->text), 0);
+	(void)fprintf(stderr, "%s: %s\n", r->job->name,
+	    buf_cstr(&text) == NULL ? "wrong usage" : text.p);
+	if (e->exit == EX_USAGE)
+		(void)fprintf(stderr, "Try '%s --help'.\n", r->job->name);
+	if (r->options.json && output_json(&run, r->result, &out) == 0)
+		(void)output_write(stdout, buf_view(&out));
+	buf_free(&text);
+	buf_free(&out);
+	return e->exit;
+}
+
+/* What needs neither log nor Redis: --help, --version, --print-config. */
+static int
+show(struct run *r)
+{
+	struct error e = { 0 };
+	struct buf out = { 0 };
+	int code = EX_OK;
+
+	if (r->options.command == COMMAND_HELP)
+		options_help(r->job, &out);
+	else if (r->options.command == COMMAND_VERSION)
+		buf_printf(&out, "%s (coordkeep) %s\n", r->job->name, COORDKEEP_VERSION);
+	else if (run_configure(r, &e) || run_print_config(r, &e))
+		code = e.exit;
+	if (code == EX_OK && (out.failed || output_write(stdout, buf_view(&out)))) {
+		code = EX_IOERR;
+		error_set(&e, EX_IOERR, "standard output cannot be written");
+	}
+	if (code != EX_OK) {
+		(void)run_open_log(r, &e);
+		log_error("run-failed", "%s", e.text);
+		(void)log_close();
+	}
+	buf_free(&out);
+	return code;
+}
+
+static int
+run_all(struct run *r, int argc, char **argv)
+{
+	struct error e = { 0 };
+	struct error ignored = { 0 };
+
+	if ((r->result = result_new()) == NULL)
+		error_set(&e, EX_SOFTWARE, "out of memory");
+	if (r->result == NULL || begin(r, &e)) {
+		(void)fprintf(stderr, "%s: %s\n", r->job->name, e.text);
+		return e.exit;
+	}
+	if (options_parse(r->job, argc, argv, &r->options, &e)) {
+		r->options.json |= wants_json(argc, argv);
+		return usage_error(r, &e);
+	}
+	switch (r->options.command) {
+	case COMMAND_HELP:
+	case COMMAND_VERSION:
+	case COMMAND_PRINT_CONFIG:
+	case COMMAND_PRINT_ANNOTATED:
+	case COMMAND_PRINT_MDOC:
+		return show(r);
+	default:
+		break;
+	}
+	if (live(r, &e) == 0)
+		memset(&e, 0, sizeof(e));
+	else if (e.exit == 0)
+		error_set(&e, EX_SOFTWARE, "the job ended early and did not say why");
+	if (e.exit == EX_USAGE)
+		return usage_error(r, &e);
+	(void)run_open_log(r, &ignored);
+	return run_finish(r, &e);
+}
+
+int
+job_main(const struct job *job, int argc, char **argv)
+{
+	struct run *r;
+	int code;
+
+	guard_process();
+	if ((r = calloc(1, sizeof(*r))) == NULL) {
+		(void)fprintf(stderr, "%s: out of memory\n", job->name);
+		return EX_SOFTWARE;
+	}
+	r->job = job;
+	r->code = -1;
+	code = run_all(r, argc, argv);
+	if (r->client != NULL)
+		client_close(r->client);
+	result_free(r->result);
+	config_free(settings_table, &r->settings);
+	redis_target_free(&r->target);
+	options_free(&r->options);
+	free(r);
+	return code;
+}

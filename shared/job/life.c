@@ -155,7 +155,7 @@ usage_error(struct run *r, const struct error *e)
 static int
 show(struct run *r)
 {
-	struct error e = { 0 };
+	struct error e = { 0 }, ignored = { 0 };
 	struct buf out = { 0 };
 	int code = EX_OK;
 
@@ -170,7 +170,7 @@ show(struct run *r)
 		error_set(&e, EX_IOERR, "standard output cannot be written");
 	}
 	if (code != EX_OK) {
-		(void)run_open_log(r, &e);
+		(void)run_open_log(r, &ignored);
 		log_error("run-failed", "%s", e.text);
 		(void)log_close();
 	}
@@ -181,8 +181,7 @@ show(struct run *r)
 static int
 run_all(struct run *r, int argc, char **argv)
 {
-	struct error e = { 0 };
-	struct error ignored = { 0 };
+	struct error e = { 0 }, ignored = { 0 };
 
 	if ((r->result = result_new()) == NULL)
 		error_set(&e, EX_SOFTWARE, "out of memory");
@@ -208,7 +207,7 @@ run_all(struct run *r, int argc, char **argv)
 		memset(&e, 0, sizeof(e));
 	else if (e.exit == 0)
 		error_set(&e, EX_SOFTWARE, "the job ended early and did not say why");
-	if (e.exit == EX_USAGE)
+	if (e.exit == EX_USAGE && r->client == NULL)
 		return usage_error(r, &e);
 	(void)run_open_log(r, &ignored);
 	return run_finish(r, &e);

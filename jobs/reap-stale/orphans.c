@@ -68,9 +68,9 @@ load(struct orphans *o, struct error *e)
 	do {
 		struct reply *r = CLIENT_CALL(o->reap->client, CLIENT_REPEAT, B("HSCAN"),
 		    B(ORPHANS_KEY), bytes_str(cursor), B("COUNT"), B("500"));
-		const struct reply *fields;
-		struct bytes next, id, text;
-		size_t n;
+		const struct reply *fields = NULL;
+		struct bytes next = { 0 }, id, text;
+		size_t n = 0;
 
 		if (r == NULL || !reply_string(reply_at(r, 0), &next) || next.n >= sizeof cursor ||
 		    (fields = reply_at(r, 1)) == NULL || !reply_array(fields, &n))

@@ -55,6 +55,7 @@ census_take(struct client *c, const struct roster *roster, const struct baseline
 	while (outcome == 0 && map_next(roster->entries, &at, &id, &value)) {
 		const struct roster_entry *entry = value;
 		const bool known = before != NULL && entry->known &&
+		    entry->first_sight <= before->at &&
 		    (entry->state == ROSTER_KNOWN || entry->state == ROSTER_SUSPECT) &&
 		    (entry->seen_now || entry->last_seen >= before->at - SLACK_MS);
 
@@ -102,7 +103,7 @@ census_keep(const struct census *census, struct client *c, const char *file, int
 	const struct server_info *server = client_server(c);
 	struct baseline b = {
 		.evicted_keys = server->evicted_keys,
-		.alive = census->alive,
+		.alive = census->alive - census->silent,
 		.at = now,
 	};
 

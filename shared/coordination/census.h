@@ -12,7 +12,7 @@ struct census {
 	int64_t known;  /* ids known to be alive when the last run ended */
 	int64_t gone;   /* those of them that have no heartbeat now, asked for directly */
 	int64_t alive;  /* ids with a heartbeat now */
-	int64_t silent; /* heartbeats that are there and stale: the caller's to fill in */
+	int64_t silent; /* of the alive: those that are stale; the caller's to fill in */
 };
 
 /**
@@ -31,7 +31,7 @@ struct brake census_judge(const struct census *census, struct client *c,
     const struct baseline *before, int64_t now, int64_t restart_grace_ms, int mass_loss,
     int64_t roster_keep_ms);
 
-/* Leave the baseline for the next run. Not while the brake is on: it would forget who is missed. */
+/* Leave the baseline for the next run; the silent are not counted on any more. Not while the brake is on: it would forget who is missed. */
 int census_keep(const struct census *census, struct client *c, const char *file, int64_t now,
     int64_t keep_ms, struct error *e);
 

@@ -150,7 +150,8 @@ reply_exit(const char *text)
 	static const char *const refused[] = { "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", NULL };
 	static const char *const unable[] = { "OOM", "MISCONF", "NOREPLICAS", NULL };
 
-	if (any_word(text, refused))
+	/* An ACL that refuses a command within a script has words of its own. */
+	if (any_word(text, refused) || strstr(text, "executing the script can't") != NULL)
 		return (EX_NOPERM);
 	if (any_word(text, unable) || reply_temporary(text) || reply_crowded(text))
 		return (EX_UNAVAILABLE);

@@ -12,10 +12,10 @@ from .processes import end, spawn
 from .proxy import Proxy
 from .recorder import Monitor, Strace
 from .redis_server import RedisServer
-from .snapshot import Key, differences, snapshot
+from .snapshot import Key, differences, names, snapshot
 from .waiting import wait_for
 
 __all__ = [
     "Certificates", "Job", "Key", "Monitor", "Proxy", "RedisServer", "Run", "Strace",
-    "build_dir", "differences", "end", "root_dir", "snapshot", "spawn", "wait_for",
+    "build_dir", "differences", "end", "names", "root_dir", "snapshot", "spawn", "wait_for",
 ]

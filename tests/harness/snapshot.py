@@ -64,3 +64,8 @@ def differences(before, after, slack_ms=0):
                 None in (b.expiry, a.expiry) or abs(b.expiry - a.expiry) > slack_ms):
             said.append(f"{key!r} expired at {b.expiry}, expires at {a.expiry}")
     return said
+
+
+def names(r, match="*", without=("coordkeep:*",)):
+    """The sorted names of the keys, as text; bytes that are not UTF-8 as \\xHH."""
+    return sorted(k.decode("utf-8", "backslashreplace") for k in snapshot(r, match, without))

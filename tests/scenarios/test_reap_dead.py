@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness import differences, snapshot
+from harness import differences, names, snapshot
 
 FAST = {"liveness": {"confirm": "200ms"}}
 OLD = 11 * 60 * 1000
@@ -57,7 +57,7 @@ def test_work_escalations_and_spawn_requests_stay(r, job, heartbeat):
     r.set("coordinator:escalation:c", "{}")
     r.set("coordinator:spawn:c", "{}")
     assert job("reap-stale", FAST).json().count("keys-deleted") == 1
-    assert sorted(snapshot(r)) == [
+    assert names(r) == [
         "coordinator:escalation:c", "coordinator:spawn:c", "coordinator:work:s:c:w"]
 
 
@@ -86,7 +86,7 @@ def test_what_is_newer_than_the_threshold_stays(r, job, heartbeat, now_ms):
     r.set("blocking:state:c", "s")
     done = job("reap-stale", FAST).json()
     assert done.count("keys-newer-than-threshold") == 1, done
-    assert sorted(snapshot(r)) == ["blocking:signal:c"]
+    assert names(r) == ["blocking:signal:c"]
 
 
 def test_shared_records_stay_while_the_other_lives(r, job, heartbeat, now_ms):
@@ -99,7 +99,7 @@ def test_shared_records_stay_while_the_other_lives(r, job, heartbeat, now_ms):
     before = snapshot(r)
     done = job("reap-stale", FAST).json()
     assert done.count("keys-deleted") == 1 and done.count("keys-of-uncertain-owner") == 2, done
-    del before["blocking:heartbeat:dead"]
+    del before[b"blocking:heartbeat:dead"]
     assert differences(before, snapshot(r)) == []
 
 
@@ -113,7 +113,7 @@ def test_values_of_another_type_go_and_come_back(r, job, heartbeat):
     assert reap.json().count("keys-deleted") == 4
     assert snapshot(r) == {}
     assert reap.run("--undo", reap.journals()[0]).exit == 0
-    del before["blocking:warning:c"]
+    del before[b"blocking:warning:c"]
     assert differences(before, snapshot(r)) == []
 
 
@@ -136,10 +136,10 @@ def test_one_coordinator(r, job, heartbeat):
     assert refused.exit == 2 and "refused" in refused.stderr, refused
     done = reap.json("--coordinator", "dead")
     assert done.exit == 0 and done.count("keys-deleted") == 2, done
-    assert sorted(snapshot(r)) == ["blocking:heartbeat:alive", "blocking:heartbeat:other"]
+    assert names(r) == ["blocking:heartbeat:alive", "blocking:heartbeat:other"]
     forced = reap.json("--coordinator", "alive", "--force")
     assert forced.count("keys-deleted") == 1, forced
-    assert sorted(snapshot(r)) == ["blocking:heartbeat:other"]
+    assert names(r) == ["blocking:heartbeat:other"]
 
 
 def test_one_coordinator_that_is_gone_already(r, job, now_ms):
@@ -147,7 +147,7 @@ def test_one_coordinator_that_is_gone_already(r, job, now_ms):
     r.set("blocking:state:c2", "s", ex=3600)
     done = job("reap-stale", FAST).json("--coordinator", "c")
     assert done.exit == 0 and done.count("keys-deleted") == 1, done
-    assert sorted(snapshot(r)) == ["blocking:state:c2"]
+    assert names(r) == ["blocking:state:c2"]
     active = {"lastActivity": now_ms() - 5000}
     r.set("coordinator:activity:c2", json.dumps(active), ex=600)
     refused = job("reap-stale", FAST).run("--coordinator", "c2")
@@ -185,7 +185,7 @@ def test_thousands(r, job, now_ms):
         done = job("reap-stale", {"liveness": {"confirm": "0s"}, "scan": {"mode": mode}}).json()
         assert done.exit == 0, done
         assert done.count("coordinators-reaped") == 1500 and done.count("keys-deleted") == 3000, done
-        assert sorted(snapshot(r)) == sorted(
+        assert names(r) == sorted(
             f"blocking:{kind}:c{i}" for i in range(0, 3000, 2) for kind in ("heartbeat", "state"))
         r.flushall()
         for f in job("reap-stale").state_dir.iterdir():

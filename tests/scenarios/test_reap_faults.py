@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import differences, snapshot
+from harness import differences, names, snapshot
 
 FAST = {"liveness": {"confirm": "0s"}}
 OLD = 11 * 60 * 1000
@@ -27,7 +27,7 @@ def test_a_permission_that_lacks(server, r, job, heartbeat, rule):
     url = server.url.replace("unix://", "unix://limited:pw@")
     done = job("reap-stale", FAST, url=url).run()
     assert done.exit == 77, done
-    assert "NOPERM" in done.stderr, done
+    assert "NOPERM" in done.stderr or "can't run this command" in done.stderr, done
     assert differences(before, snapshot(r)) == []
 
 
@@ -47,7 +47,7 @@ def test_out_of_memory(r, job, heartbeat):
     r.config_set("maxmemory", 1)
     done = job("reap-stale", FAST).run()
     r.config_set("maxmemory", 0)
-    assert done.exit == 69 and "OOM" in done.stderr, done
+    assert done.exit == 69 and "out of memory" in done.stderr, done
     assert differences(before, snapshot(r)) == []
 
 
@@ -64,7 +64,7 @@ def test_a_key_that_cannot_be_deleted_is_named(r, job, proxy, heartbeat):
     assert done.exit == 2 and done.count("failed") == 1, done
     assert "blocking:state:c1" in done.stderr
     # Its heartbeat stays, so that the next run takes it up again.
-    assert sorted(snapshot(r)) == ["blocking:heartbeat:c1", "blocking:state:c1"]
+    assert names(r) == ["blocking:heartbeat:c1", "blocking:state:c1"]
 
 
 def test_the_server_goes_away_in_mid_run(server, r, job, proxy, heartbeat):

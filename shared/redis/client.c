@@ -15,7 +15,7 @@ client_open(const struct client_options *options, struct error *e)
 
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		error_set(e, EX_SOFTWARE, "no memory");
-		return (NULL);
+		return NULL;
 	}
 	c->options = *options;
 	transport_name(&options->transport, c->link.peer, sizeof(c->link.peer));
@@ -26,15 +26,14 @@ client_open(const struct client_options *options, struct error *e)
 		if (e != NULL)
 			*e = c->error;
 		client_close(c);
-		return (NULL);
+		return NULL;
 	}
-	return (c);
+	return c;
 }
 
 void
 client_close(struct client *c)
 {
-
 	if (c == NULL)
 		return;
 	link_close(&c->link);
@@ -46,22 +45,19 @@ client_close(struct client *c)
 const struct server_info *
 client_server(const struct client *c)
 {
-
-	return (&c->server);
+	return &c->server;
 }
 
 int64_t
 client_now_ms(const struct client *c)
 {
-
-	return ((clock_mono_us() + c->clock_offset_us) / 1000);
+	return (clock_mono_us() + c->clock_offset_us) / 1000;
 }
 
 const struct error *
 client_error(const struct client *c)
 {
-
-	return (&c->error);
+	return &c->error;
 }
 
 bool
@@ -70,20 +66,18 @@ client_moved(struct client *c)
 	bool moved = c->moved;
 
 	c->moved = false;
-	return (moved);
+	return moved;
 }
 
 size_t
 client_pending(const struct client *c)
 {
-
-	return (c->pending.n + c->later.n);
+	return c->pending.n + c->later.n;
 }
 
 void
 client_mark(struct client *c, size_t *mark)
 {
-
 	c->mark = mark;
 }
 
@@ -94,15 +88,15 @@ client_queue(struct client *c, const struct command *command, size_t head_n,
 	struct command copy = *command;
 
 	if (c->giving_up)
-		return (-1);
+		return -1;
 	copy.mark = c->mark;
 	if (queue_push(&c->pending, &copy, head_n, head, argc, argv) == -1) {
 		c->no_memory = true;
-		return (error_set(&c->error, EX_SOFTWARE, "no memory for a command"));
+		return error_set(&c->error, EX_SOFTWARE, "no memory for a command");
 	}
 	if (copy.mark != NULL)
 		(*copy.mark)++;
-	return (0);
+	return 0;
 }
 
 int
@@ -111,15 +105,14 @@ client_add(struct client *c, enum client_repeat repeat, client_fn *fn, void *ctx
 {
 	const struct command command = { .fn = fn, .ctx = ctx, .tag = tag, .repeat = repeat };
 
-	return (client_queue(c, &command, 0, NULL, argc, argv));
+	return client_queue(c, &command, 0, NULL, argc, argv);
 }
 
 struct reply *
 client_keep(struct client *c, const struct reply *r)
 {
-
 	c->keep = true;
-	return ((struct reply *)(uintptr_t)r);
+	return (struct reply *)(uintptr_t)r;
 }
 
 /* The callback of client_call_queued. */
@@ -148,14 +141,14 @@ client_call_queued(struct client *c, const struct command *command, size_t head_
 	copy.fn = keep_reply;
 	copy.ctx = &kept;
 	if (c->giving_up)
-		return (NULL);
+		return NULL;
 	/* What cannot be queued ends the drain: its error is "no memory". */
 	(void)client_queue(c, &copy, head_n, head, argc, argv);
 	if (client_drain(c) == -1) {
 		reply_free(kept.reply);
-		return (NULL);
+		return NULL;
 	}
-	return (kept.reply);
+	return kept.reply;
 }
 
 struct reply *
@@ -163,7 +156,7 @@ client_call(struct client *c, enum client_repeat repeat, size_t argc, const stru
 {
 	const struct command command = { .repeat = repeat };
 
-	return (client_call_queued(c, &command, 0, NULL, argc, argv));
+	return client_call_queued(c, &command, 0, NULL, argc, argv);
 }
 
 static int
@@ -174,11 +167,11 @@ refresh_info(struct client *c, struct server_info *s)
 	int result = 0;
 
 	if (r == NULL)
-		return (-1);
+		return -1;
 	if (!reply_string(r, &text) || !server_info_parse(text, s))
 		result = reply_fail(r, &c->error, "%s: INFO", c->link.peer);
 	reply_free(r);
-	return (result);
+	return result;
 }
 
 int
@@ -189,14 +182,14 @@ client_refresh(struct client *c)
 	int result = 0;
 
 	if (refresh_info(c, &s) == -1)
-		return (-1);
+		return -1;
 	if ((r = CLIENT_CALL(c, CLIENT_REPEAT, B("DBSIZE"))) == NULL)
-		return (-1);
+		return -1;
 	if (!reply_integer(r, &s.dbsize) &&
 	    (reply_error(r) == NULL || strncmp(reply_error(r), "NOPERM", 6) != 0))
 		result = reply_fail(r, &c->error, "%s: DBSIZE", c->link.peer);
 	reply_free(r);
 	if (result == 0)
 		c->server = s;
-	return (result);
+	return result;
 }

@@ -15,18 +15,17 @@ client_deadline(const struct client *c, int64_t ms)
 
 	if (c->options.run_deadline != 0 && at > c->options.run_deadline)
 		at = c->options.run_deadline;
-	return (at);
+	return at;
 }
 
 int
 client_may_go_on(const struct client *c, const char *why, struct error *e)
 {
-
 	if (c->options.cancelled != NULL && c->options.cancelled())
-		return (error_set(e, EX_TEMPFAIL, "asked to end: %s", why));
+		return error_set(e, EX_TEMPFAIL, "asked to end: %s", why);
 	if (c->options.run_deadline != 0 && clock_mono_ms() >= c->options.run_deadline)
-		return (error_set(e, EX_TEMPFAIL, "the run's time is up: %s", why));
-	return (0);
+		return error_set(e, EX_TEMPFAIL, "the run's time is up: %s", why);
+	return 0;
 }
 
 int
@@ -35,13 +34,13 @@ client_sleep(const struct client *c, int64_t ms, const char *why, struct error *
 	int64_t end = clock_mono_ms() + ms, left;
 
 	if (c->options.run_deadline != 0 && end >= c->options.run_deadline)
-		return (error_set(e, EX_TEMPFAIL, "the run's time is up: %s", why));
+		return error_set(e, EX_TEMPFAIL, "the run's time is up: %s", why);
 	while ((left = end - clock_mono_ms()) > 0) {
 		if (client_may_go_on(c, why, e) == -1)
-			return (-1);
+			return -1;
 		(void)clock_sleep_ms(left < SLICE_MS ? left : SLICE_MS);
 	}
-	return (client_may_go_on(c, why, e));
+	return client_may_go_on(c, why, e);
 }
 
 int64_t
@@ -58,7 +57,7 @@ client_backoff(const struct client *c, int attempt)
 	/* Without random bytes there is no jitter: no reason to fail. */
 	if (wait > 1 && getrandom(&random, sizeof(random), GRND_NONBLOCK) == sizeof(random))
 		wait -= (int64_t)(random % (uint64_t)(wait / 2 + 1));
-	return (wait);
+	return wait;
 }
 
 /* One attempt. */
@@ -66,18 +65,17 @@ static int
 connect_once(struct client *c, struct server_info *s, int64_t *offset, bool *final,
     struct error *e)
 {
-
 	*final = false;
 	if (link_open(&c->link, &c->options.transport,
 	    client_deadline(c, c->options.connect_timeout), e) == -1)
-		return (-1);
+		return -1;
 	c->link.cancelled = c->options.cancelled;
 	if (client_greet(c, s, offset, final, e) == -1) {
 		link_close(&c->link);
-		return (-1);
+		return -1;
 	}
 	c->link.cancelled = NULL;
-	return (0);
+	return 0;
 }
 
 /* Enter what the server said. -1: it is another one than before. */
@@ -89,14 +87,14 @@ enter(struct client *c, const struct server_info *s, int64_t offset)
 
 	c->server = *s;
 	if (same)
-		return (0);
+		return 0;
 	/* Times are carried forward from one reading for as long as it is one server. */
 	c->clock_offset_us = offset;
 	if (first)
-		return (0);
+		return 0;
 	c->moved = true;
-	return (error_set(&c->error, EX_TEMPFAIL,
-	    "%s: another server answers than before (restart or failover)", c->link.peer));
+	return error_set(&c->error, EX_TEMPFAIL,
+	    "%s: another server answers than before (restart or failover)", c->link.peer);
 }
 
 int
@@ -109,21 +107,21 @@ client_connect(struct client *c)
 
 	for (;;) {
 		if (connect_once(c, &s, &offset, &final, &c->error) == 0)
-			return (enter(c, &s, offset));
+			return enter(c, &s, offset);
 		cause = c->error;
 		if (final || (cause.exit != EX_UNAVAILABLE && cause.exit != EX_TEMPFAIL))
-			return (-1);
+			return -1;
 		if (client_may_go_on(c, cause.text, &c->error) == -1)
-			return (-1);
+			return -1;
 		/* Cut short by a signal that asks for nothing: not an attempt. */
 		if (cause.exit == EX_TEMPFAIL)
 			continue;
 		if (++c->attempts >= c->options.retries)
-			return (-1);
+			return -1;
 		wait = client_backoff(c, c->attempts);
 		log_warn("retry", "%s; attempt %d of %d in %lld ms", cause.text, c->attempts + 1,
 		    c->options.retries, (long long)wait);
 		if (client_sleep(c, wait, cause.text, &c->error) == -1)
-			return (-1);
+			return -1;
 	}
 }

@@ -21,7 +21,7 @@ push(struct queue *q, size_t tag, size_t argc, const struct bytes *argv)
 {
 	const struct command command = { .tag = tag };
 
-	return (queue_push(q, &command, 0, NULL, argc, argv));
+	return queue_push(q, &command, 0, NULL, argc, argv);
 }
 
 static int
@@ -45,7 +45,7 @@ compose(const struct client_options *o, struct queue *q)
 	r |= push(q, GREET_ROLE, 1, (struct bytes[]){ B("ROLE") });
 	r |= push(q, GREET_INFO, 1, (struct bytes[]){ B("INFO") });
 	r |= push(q, GREET_DBSIZE, 1, (struct bytes[]){ B("DBSIZE") });
-	return (r);
+	return r;
 }
 
 /* An error reply to the greeting. Returns 0 where we can do without. */
@@ -62,18 +62,18 @@ check_error(const struct client *c, size_t tag, const char *text, bool *final, s
 	    strstr(text, c->options.password) != NULL)
 		text = "ERR (the text repeats the password and is not shown)";
 	if (!*final)
-		return (error_set(e, EX_UNAVAILABLE, "%s: %s", peer, text));
+		return error_set(e, EX_UNAVAILABLE, "%s: %s", peer, text);
 	if (tag == GREET_AUTH)
-		return (error_set(e, EX_NOPERM, "%s: AUTH: %s", peer, text));
+		return error_set(e, EX_NOPERM, "%s: AUTH: %s", peer, text);
 	/* NOAUTH and DENIED concern all that follows, NOPERM the one command. */
 	if (code == EX_NOPERM && strncmp(text, "NOPERM", 6) != 0)
-		return (error_set(e, code, "%s: %s", peer, text));
+		return error_set(e, code, "%s: %s", peer, text);
 	if (tag == GREET_NAME || (code == EX_NOPERM && (tag == GREET_ROLE || tag == GREET_DBSIZE)))
-		return (0);
+		return 0;
 	if (code == EX_NOPERM)
-		return (error_set(e, code, "%s: %s: %s", peer, greet_names[tag], text));
-	return (error_set(e, tag == GREET_SELECT ? EX_CONFIG : EX_PROTOCOL, "%s: %s%s: %s", peer,
-	    tag == GREET_SELECT ? "" : "not a Redis that we know: ", greet_names[tag], text));
+		return error_set(e, code, "%s: %s: %s", peer, greet_names[tag], text);
+	return error_set(e, tag == GREET_SELECT ? EX_CONFIG : EX_PROTOCOL, "%s: %s%s: %s", peer,
+	    tag == GREET_SELECT ? "" : "not a Redis that we know: ", greet_names[tag], text);
 }
 
 static int
@@ -84,22 +84,22 @@ check_role(const struct client *c, const struct reply *r, bool *final, struct er
 	int64_t port;
 
 	if (first == NULL || !reply_string(first, &role))
-		return (error_set(e, EX_PROTOCOL, "%s: not a Redis (ROLE: %s)", c->link.peer,
-		    reply_kind(r)));
+		return error_set(e, EX_PROTOCOL, "%s: not a Redis (ROLE: %s)", c->link.peer,
+		    reply_kind(r));
 	if (bytes_equal(role, B("master")))
-		return (0);
+		return 0;
 	if (bytes_equal(role, B("sentinel")))
-		return (error_set(e, EX_PROTOCOL, "%s: a Redis Sentinel, not a Redis server",
-		    c->link.peer));
+		return error_set(e, EX_PROTOCOL, "%s: a Redis Sentinel, not a Redis server",
+		    c->link.peer);
 	if (!c->options.need_master)
-		return (0);
+		return 0;
 	/* A failover may be under way: the next attempt resolves the name again. */
 	*final = false;
 	if (reply_at(r, 1) == NULL || !reply_string(reply_at(r, 1), &master) ||
 	    reply_at(r, 2) == NULL || !reply_integer(reply_at(r, 2), &port))
-		return (error_set(e, EX_UNAVAILABLE, "%s: a read-only replica", c->link.peer));
-	return (error_set(e, EX_UNAVAILABLE, "%s: a read-only replica of %.*s:%lld", c->link.peer,
-	    (int)(master.n < 200 ? master.n : 200), master.p, (long long)port));
+		return error_set(e, EX_UNAVAILABLE, "%s: a read-only replica", c->link.peer);
+	return error_set(e, EX_UNAVAILABLE, "%s: a read-only replica of %.*s:%lld", c->link.peer,
+	    (int)(master.n < 200 ? master.n : 200), master.p, (long long)port);
 }
 
 static int
@@ -108,35 +108,34 @@ check_info(const struct client *c, const struct reply *r, struct server_info *s,
 	struct bytes text;
 
 	if (!reply_string(r, &text) || !server_info_parse(text, s))
-		return (error_set(e, EX_PROTOCOL, "%s: not a Redis (INFO: %s without a version)",
-		    c->link.peer, reply_kind(r)));
+		return error_set(e, EX_PROTOCOL, "%s: not a Redis (INFO: %s without a version)",
+		    c->link.peer, reply_kind(r));
 	if (s->version < VERSION_MIN)
-		return (error_set(e, EX_UNAVAILABLE,
+		return error_set(e, EX_UNAVAILABLE,
 		    "%s: Redis %d.%d is too old, 6.0 or later is needed", c->link.peer,
-		    s->version / 10000, s->version / 100 % 100));
-	return (0);
+		    s->version / 10000, s->version / 100 % 100);
+	return 0;
 }
 
 static int
 check(const struct client *c, size_t tag, const struct reply *r, struct server_info *s,
     bool *final, struct error *e)
 {
-
 	*final = true;
 	if (reply_error(r) != NULL)
-		return (check_error(c, tag, reply_error(r), final, e));
+		return check_error(c, tag, reply_error(r), final, e);
 	switch (tag) {
 	case GREET_ROLE:
-		return (check_role(c, r, final, e));
+		return check_role(c, r, final, e);
 	case GREET_INFO:
-		return (check_info(c, r, s, e));
+		return check_info(c, r, s, e);
 	case GREET_DBSIZE:
 		if (!reply_integer(r, &s->dbsize))
-			return (error_set(e, EX_PROTOCOL, "%s: not a Redis (DBSIZE: %s)",
-			    c->link.peer, reply_kind(r)));
-		return (0);
+			return error_set(e, EX_PROTOCOL, "%s: not a Redis (DBSIZE: %s)",
+			    c->link.peer, reply_kind(r));
+		return 0;
 	default:
-		return (0);
+		return 0;
 	}
 }
 
@@ -150,9 +149,9 @@ read_time(const struct reply *r, int64_t *us)
 	    !reply_string(reply_at(r, 0), &s) || !reply_string(reply_at(r, 1), &fraction) ||
 	    !bytes_to_u64(s, &whole) || !bytes_to_u64(fraction, &rest) ||
 	    whole > INT64_MAX / 2000000 || rest >= 1000000)
-		return (-1);
+		return -1;
 	*us = (int64_t)(whole * 1000000 + rest);
-	return (0);
+	return 0;
 }
 
 /* TIME, a few times: the sample with the shortest round trip is the one that counts. */
@@ -173,7 +172,7 @@ ask_clock(struct client *c, struct server_info *s, int64_t *offset_us, bool *fin
 		*final = false;
 		if (link_next(&c->link, command, sizeof(command) - 1, &sent, &r,
 		    client_deadline(c, c->options.timeout), e) == -1)
-			return (-1);
+			return -1;
 		after = clock_mono_us();
 		if ((bad = read_time(r, &us)) == -1 && reply_error(r) != NULL)
 			check_error(c, GREET_TIME, reply_error(r), final, e);
@@ -182,13 +181,13 @@ ask_clock(struct client *c, struct server_info *s, int64_t *offset_us, bool *fin
 			    reply_kind(r));
 		reply_free(r);
 		if (bad == -1)
-			return (-1);
+			return -1;
 		if (after - before < s->round_trip_us) {
 			s->round_trip_us = after - before;
 			*offset_us = us - (before + (after - before) / 2);
 		}
 	}
-	return (0);
+	return 0;
 }
 
 int
@@ -224,5 +223,5 @@ out:
 	if (q.bytes != NULL)
 		OPENSSL_cleanse(q.bytes, q.cap);
 	queue_free(&q);
-	return (result);
+	return result;
 }

@@ -21,10 +21,9 @@ static const char release_body[] =
 static enum lease_result
 fail_client(const struct client *c, struct error *e)
 {
-
 	if (e != NULL)
 		*e = *client_error(c);
-	return (LEASE_ERROR);
+	return LEASE_ERROR;
 }
 
 static enum lease_result
@@ -33,13 +32,12 @@ fail_reply(const struct reply *r, const struct lease *l, const char *command, st
 	const char *text = reply_error(r);
 
 	reply_fail(r, e, "%s %s", command, l->key);
-	return (text != NULL && strncmp(text, "OOM ", 4) == 0 ? LEASE_OOM : LEASE_ERROR);
+	return text != NULL && strncmp(text, "OOM ", 4) == 0 ? LEASE_OOM : LEASE_ERROR;
 }
 
 static void
 held_from(struct lease *l, int64_t sent_at)
 {
-
 	l->held = true;
 	l->renew_at = sent_at + l->ttl_ms / 3;
 	l->expires_at = sent_at + l->ttl_ms;
@@ -48,9 +46,8 @@ held_from(struct lease *l, int64_t sent_at)
 static enum lease_result
 busy(const struct lease *l, struct error *e)
 {
-
 	error_set(e, EX_TEMPFAIL, "%s: another run holds the lease", l->key);
-	return (LEASE_BUSY);
+	return LEASE_BUSY;
 }
 
 /* Is what stands in the key our own token? So it is when the reply to a SET
@@ -63,7 +60,7 @@ look(struct client *c, struct lease *l, int64_t sent_at, struct error *e)
 	struct bytes token;
 
 	if ((r = CLIENT_CALL(c, CLIENT_REPEAT, B("GET"), bytes_str(l->key))) == NULL)
-		return (fail_client(c, e));
+		return fail_client(c, e);
 	if (reply_string(r, &token) && bytes_equal(token, bytes_str(l->token))) {
 		held_from(l, sent_at);
 		result = LEASE_HELD;
@@ -71,7 +68,7 @@ look(struct client *c, struct lease *l, int64_t sent_at, struct error *e)
 		result = fail_reply(r, l, "GET", e);
 	}
 	reply_free(r);
-	return (result);
+	return result;
 }
 
 static enum lease_result
@@ -86,7 +83,7 @@ take_once(struct client *c, struct lease *l, struct error *e)
 	r = CLIENT_CALL(c, CLIENT_REPEAT, B("SET"), bytes_str(l->key), bytes_str(l->token), B("NX"),
 	    B("PX"), bytes_of_int(l->ttl_ms, ttl));
 	if (r == NULL)
-		return (fail_client(c, e));
+		return fail_client(c, e);
 	if (reply_is_nil(r))
 		result = look(c, l, sent_at, e);
 	else if (reply_string(r, &ok) && bytes_equal(ok, B("OK")))
@@ -94,7 +91,7 @@ take_once(struct client *c, struct lease *l, struct error *e)
 	else
 		result = fail_reply(r, l, "SET", e);
 	reply_free(r);
-	return (result);
+	return result;
 }
 
 enum lease_result
@@ -110,12 +107,12 @@ lease_take(struct client *c, struct lease *l, const char *key, int64_t ttl_ms, i
 	l->ttl_ms = ttl_ms;
 	if (strlen(key) >= sizeof(l->key)) {
 		error_set(e, EX_SOFTWARE, "%s: too long for a lease", key);
-		return (LEASE_ERROR);
+		return LEASE_ERROR;
 	}
 	memcpy(l->key, key, strlen(key) + 1);
 	if (RAND_bytes(random, sizeof(random)) != 1) {
 		error_set(e, EX_SOFTWARE, "no random bytes for a lease");
-		return (LEASE_ERROR);
+		return LEASE_ERROR;
 	}
 	for (i = 0; i < sizeof(random); i++)
 		snprintf(l->token + 2 * i, 3, "%02x", random[i]);
@@ -125,9 +122,9 @@ lease_take(struct client *c, struct lease *l, const char *key, int64_t ttl_ms, i
 			break;
 		if (client_sleep(c, left < POLL_MS ? left : POLL_MS, "waiting for the lease", e) ==
 		    -1)
-			return (LEASE_ERROR);
+			return LEASE_ERROR;
 	}
-	return (result);
+	return result;
 }
 
 enum lease_result
@@ -139,13 +136,13 @@ lease_keep(struct client *c, struct lease *l, struct error *e)
 	char ttl[24];
 
 	if (!l->held)
-		return (busy(l, e));
+		return busy(l, e);
 	if (now < l->renew_at)
-		return (LEASE_HELD);
+		return LEASE_HELD;
 	r = CLIENT_CALL(c, CLIENT_REPEAT, B("EVAL"), bytes_str(renew_body), B("1"), bytes_str(l->key),
 	    bytes_str(l->token), bytes_of_int(l->ttl_ms, ttl));
 	if (r == NULL)
-		return (fail_client(c, e));
+		return fail_client(c, e);
 	if (!reply_integer(r, &renewed)) {
 		result = fail_reply(r, l, "renewing the lease", e);
 	} else if (renewed == 1) {
@@ -156,7 +153,7 @@ lease_keep(struct client *c, struct lease *l, struct error *e)
 		result = LEASE_BUSY;
 	}
 	reply_free(r);
-	return (result);
+	return result;
 }
 
 void

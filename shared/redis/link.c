@@ -16,24 +16,22 @@
 int
 link_open(struct link *l, const struct transport_options *o, int64_t deadline, struct error *e)
 {
-
 	if ((l->reader = redisReaderCreate()) == NULL)
-		return (error_set(e, EX_SOFTWARE, "no memory"));
+		return error_set(e, EX_SOFTWARE, "no memory");
 	l->reader->maxbuf = READER_KEEP;
 	if ((l->transport = transport_open(o, deadline, e)) == NULL) {
 		link_close(l);
-		return (-1);
+		return -1;
 	}
 	l->unparsed = 0;
 	l->answered = false;
 	l->used_at = clock_mono_ms();
-	return (0);
+	return 0;
 }
 
 void
 link_close(struct link *l)
 {
-
 	transport_close(l->transport);
 	l->transport = NULL;
 	if (l->reader != NULL)
@@ -61,11 +59,11 @@ guess(const struct link *l)
 	size_t i;
 
 	if (l->answered)
-		return ("");
+		return "";
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (bytes_starts(said, bytes_str(known[i].start)))
-			return (known[i].what);
-	return ("");
+			return known[i].what;
+	return "";
 }
 
 int
@@ -76,16 +74,16 @@ link_ready(struct link *l, struct reply **r, struct error *e)
 	*r = NULL;
 	if (redisReaderGetReply(l->reader, &got) != REDIS_OK) {
 		if (l->reader->err == REDIS_ERR_OOM)
-			return (error_set(e, EX_SOFTWARE, "%s: no memory for a reply", l->peer));
-		return (error_set(e, EX_PROTOCOL, "%s: not a Redis%s (%s)", l->peer, guess(l),
-		    l->reader->errstr));
+			return error_set(e, EX_SOFTWARE, "%s: no memory for a reply", l->peer);
+		return error_set(e, EX_PROTOCOL, "%s: not a Redis%s (%s)", l->peer, guess(l),
+		    l->reader->errstr);
 	}
 	if (got != NULL) {
 		l->unparsed = 0;
 		l->answered = true;
 		*r = got;
 	}
-	return (0);
+	return 0;
 }
 
 int
@@ -96,32 +94,32 @@ link_next(struct link *l, const char *out, size_t end, size_t *sent, struct repl
 
 	for (;;) {
 		if (link_ready(l, r, e) == -1)
-			return (-1);
+			return -1;
 		if (*r != NULL)
 			break;
 		if (transport_move(l->transport, out + *sent, end - *sent, &gone, l->in,
 		    sizeof(l->in), &got, deadline, e) == -1)
-			return (-1);
+			return -1;
 		*sent += gone;
 		if (gone == 0 && got == 0 && l->cancelled != NULL && l->cancelled())
-			return (error_set(e, EX_TEMPFAIL, "%s: asked to end while waiting for a reply",
-			    l->peer));
+			return error_set(e, EX_TEMPFAIL, "%s: asked to end while waiting for a reply",
+			    l->peer);
 		l->unparsed += got;
 		if (l->unparsed > REPLY_MAX)
-			return (error_set(e, EX_PROTOCOL, "%s: a reply of more than %zu MB", l->peer,
-			    REPLY_MAX / (1024 * 1024)));
+			return error_set(e, EX_PROTOCOL, "%s: a reply of more than %zu MB", l->peer,
+			    REPLY_MAX / (1024 * 1024));
 		if (got > 0 && redisReaderFeed(l->reader, l->in, got) != REDIS_OK)
-			return (error_set(e, EX_SOFTWARE, "%s: no memory for a reply", l->peer));
+			return error_set(e, EX_SOFTWARE, "%s: no memory for a reply", l->peer);
 		/* Single bytes do not buy a peer more time. */
 		if (got > 0 && clock_mono_ms() > deadline) {
 			if (link_ready(l, r, e) == -1)
-				return (-1);
+				return -1;
 			if (*r == NULL)
-				return (error_set(e, EX_UNAVAILABLE,
-				    "%s: timed out in the middle of a reply", l->peer));
+				return error_set(e, EX_UNAVAILABLE,
+				    "%s: timed out in the middle of a reply", l->peer);
 			break;
 		}
 	}
 	l->used_at = clock_mono_ms();
-	return (0);
+	return 0;
 }

@@ -71,7 +71,7 @@ give_up(struct client *c)
 	}
 	c->giving_up = false;
 	c->error = why;
-	return (-1);
+	return -1;
 }
 
 /* After an error reply that says "not now", or NOSCRIPT: queue the command for
@@ -79,26 +79,25 @@ give_up(struct client *c)
 static int
 postpone(struct client *c, struct command *command, struct bytes raw, const char *text)
 {
-
 	if (command->script != NULL && strncmp(text, "NOSCRIPT", 8) == 0) {
 		if (queue_push_eval(&c->later, command, raw) == -1)
-			return (error_set(&c->error, EX_SOFTWARE, "no memory for a command"));
+			return error_set(&c->error, EX_SOFTWARE, "no memory for a command");
 		/* It is an EVAL from now on. */
 		c->later.v[c->later.first + c->later.n - 1].script = NULL;
-		return (1);
+		return 1;
 	}
 	if (!reply_temporary(text) || command->attempts + 1 >= c->options.retries)
-		return (0);
+		return 0;
 	command->attempts++;
 	if (queue_push_raw(&c->later, command, raw) == -1)
-		return (error_set(&c->error, EX_SOFTWARE, "no memory for a command"));
+		return error_set(&c->error, EX_SOFTWARE, "no memory for a command");
 	if (c->later_attempts == 0)
 		snprintf(c->later_why, sizeof(c->later_why), "%s", text);
 	if (command->attempts > c->later_attempts)
 		c->later_attempts = command->attempts;
 	if (reply_elsewhere(text))
 		c->later_elsewhere = true;
-	return (1);
+	return 1;
 }
 
 /* The next reply belongs to the first command. */
@@ -117,18 +116,18 @@ hand_out(struct client *c, struct reply *r)
 			error_set(&c->error, EX_PROTOCOL,
 			    "%s: a reply to a command that was not sent", c->link.peer);
 		reply_free(r);
-		return (-1);
+		return -1;
 	}
 	command = queue_pop(&c->pending, &raw);
 	if (text != NULL)
 		later = postpone(c, &command, raw, text);
 	if (later == 1) {
 		reply_free(r);
-		return (0);
+		return 0;
 	}
 	c->attempts = 0;
 	answer(c, &command, r);
-	return (later);
+	return later;
 }
 
 /* Send what is queued, wait for a reply, hand out all that have come. -1 with
@@ -140,21 +139,21 @@ exchange(struct client *c)
 
 	if (c->pending.sent == c->pending.head && clock_mono_ms() - c->link.used_at > IDLE_MS &&
 	    !transport_alive(c->link.transport))
-		return (error_set(&c->error, EX_UNAVAILABLE,
-		    "%s: the server closed the idle connection", c->link.peer));
+		return error_set(&c->error, EX_UNAVAILABLE,
+		    "%s: the server closed the idle connection", c->link.peer);
 	if (link_next(&c->link, c->pending.bytes, c->pending.end, &c->pending.sent, &r,
 	    client_deadline(c, c->options.timeout), &c->error) == -1)
-		return (-1);
+		return -1;
 	do {
 		if (hand_out(c, r) == -1)
-			return (-1);
+			return -1;
 		answer_lost(c);
 		if (c->link.transport == NULL)
-			return (0);
+			return 0;
 		if (link_ready(&c->link, &r, &c->error) == -1)
-			return (-1);
+			return -1;
 	} while (r != NULL);
-	return (0);
+	return 0;
 }
 
 /* The connection failed with c->error. 0: to be tried again, else -1. */
@@ -172,16 +171,16 @@ lost(struct client *c)
 		    c->error.text, unknown);
 	c->error = cause;
 	if (cause.exit != EX_UNAVAILABLE && cause.exit != EX_TEMPFAIL)
-		return (-1);
+		return -1;
 	if (client_may_go_on(c, cause.text, &c->error) == -1)
-		return (-1);
+		return -1;
 	if (++c->attempts >= c->options.retries)
-		return (-1);
+		return -1;
 	/* Nothing was under way: the server or something between just tired of us. */
 	wait = idle && c->attempts == 1 ? 0 : client_backoff(c, c->attempts);
 	log_warn("retry", "%s; attempt %d of %d in %lld ms", cause.text, c->attempts + 1,
 	    c->options.retries, (long long)wait);
-	return (client_sleep(c, wait, cause.text, &c->error));
+	return client_sleep(c, wait, cause.text, &c->error);
 }
 
 /* Make the commands that were put off the next ones, after a wait. */
@@ -198,7 +197,7 @@ send_again(struct client *c)
 		log_warn("retry", "%s; %zu commands again, attempt %d of %d in %lld ms", cause.text,
 		    c->later.n, c->later_attempts + 1, c->options.retries, (long long)wait);
 		if (client_sleep(c, wait, cause.text, &c->error) == -1)
-			return (-1);
+			return -1;
 	}
 	if (c->later_elsewhere)
 		link_close(&c->link);
@@ -206,7 +205,7 @@ send_again(struct client *c)
 	c->later = none;
 	c->later_attempts = 0;
 	c->later_elsewhere = false;
-	return (0);
+	return 0;
 }
 
 int
@@ -216,27 +215,26 @@ client_step(struct client *c)
 
 	if (c->no_memory) {
 		error_set(&c->error, EX_SOFTWARE, "no memory for a command");
-		return (give_up(c));
+		return give_up(c);
 	}
 	while (c->handed == before && client_pending(c) > 0) {
 		if (c->pending.n == 0 && send_again(c) == -1)
-			return (give_up(c));
+			return give_up(c);
 		if (c->link.transport == NULL && client_connect(c) == -1)
-			return (give_up(c));
+			return give_up(c);
 		if (exchange(c) == -1 && lost(c) == -1)
-			return (give_up(c));
+			return give_up(c);
 		answer_lost(c);
 	}
-	return (0);
+	return 0;
 }
 
 int
 client_drain(struct client *c)
 {
-
 	do {
 		if (client_step(c) == -1)
-			return (-1);
+			return -1;
 	} while (client_pending(c) > 0);
-	return (0);
+	return 0;
 }

@@ -17,30 +17,30 @@ reserve_bytes(struct queue *q, size_t n)
 	size_t cap, used = q->end - q->head;
 
 	if (n > SIZE_MAX / 4 - q->end)
-		return (-1);
+		return -1;
 	if (q->end == 0 && q->cap > KEEP && n <= KEEP) {
 		free(q->bytes);
 		q->bytes = NULL;
 		q->cap = 0;
 	}
 	if (q->cap - q->end >= n)
-		return (0);
+		return 0;
 	/* Answered bytes in front that are at least as many as the rest pay for the move. */
 	if (q->head >= used && q->cap - used >= n) {
 		memmove(q->bytes, q->bytes + q->head, used);
 		q->sent -= q->head;
 		q->end = used;
 		q->head = 0;
-		return (0);
+		return 0;
 	}
 	cap = q->cap < 4096 ? 4096 : q->cap;
 	while (cap - q->end < n)
 		cap *= 2;
 	if ((p = realloc(q->bytes, cap)) == NULL)
-		return (-1);
+		return -1;
 	q->bytes = p;
 	q->cap = cap;
-	return (0);
+	return 0;
 }
 
 static int
@@ -50,18 +50,18 @@ reserve_command(struct queue *q)
 	size_t cap;
 
 	if (q->first + q->n < q->vcap)
-		return (0);
+		return 0;
 	if (q->first > 0 && q->first >= q->n) {
 		memmove(q->v, q->v + q->first, q->n * sizeof(*q->v));
 		q->first = 0;
-		return (0);
+		return 0;
 	}
 	cap = q->vcap == 0 ? 64 : q->vcap * 2;
 	if ((v = reallocarray(q->v, cap, sizeof(*v))) == NULL)
-		return (-1);
+		return -1;
 	q->v = v;
 	q->vcap = cap;
-	return (0);
+	return 0;
 }
 
 /* "<type><n>\r\n" */
@@ -80,7 +80,7 @@ put_count(char *p, char type, size_t n)
 	p += sizeof(digits) - i;
 	*p++ = '\r';
 	*p++ = '\n';
-	return (p);
+	return p;
 }
 
 static char *
@@ -92,7 +92,7 @@ put_bulk(char *p, struct bytes s)
 	p += s.n;
 	*p++ = '\r';
 	*p++ = '\n';
-	return (p);
+	return p;
 }
 
 /* Enter the command whose bytes end at ${end}. Room for it was made before. */
@@ -117,30 +117,29 @@ queue_push(struct queue *q, const struct command *command, size_t head_n,
 		const struct bytes *s = i < head_n ? &head[i] : &argv[i - head_n];
 
 		if (s->n > SIZE_MAX / 4 - size)
-			return (-1);
+			return -1;
 		size += s->n + BULK_OVERHEAD;
 	}
 	if (reserve_command(q) == -1 || reserve_bytes(q, size) == -1)
-		return (-1);
+		return -1;
 	p = put_count(q->bytes + q->end, '*', head_n + argc);
 	for (i = 0; i < head_n; i++)
 		p = put_bulk(p, head[i]);
 	for (i = 0; i < argc; i++)
 		p = put_bulk(p, argv[i]);
 	enter(q, command, p);
-	return (0);
+	return 0;
 }
 
 int
 queue_push_raw(struct queue *q, const struct command *command, struct bytes raw)
 {
-
 	if (reserve_command(q) == -1 || reserve_bytes(q, raw.n) == -1)
-		return (-1);
+		return -1;
 	if (raw.n > 0)
 		memcpy(q->bytes + q->end, raw.p, raw.n);
 	enter(q, command, q->bytes + q->end + raw.n);
-	return (0);
+	return 0;
 }
 
 int
@@ -154,14 +153,14 @@ queue_push_eval(struct queue *q, const struct command *command, struct bytes eva
 
 	if (reserve_command(q) == -1 ||
 	    reserve_bytes(q, evalsha.n + body.n + (size_t)2 * BULK_OVERHEAD) == -1)
-		return (-1);
+		return -1;
 	p = q->bytes + q->end;
 	memcpy(p, evalsha.p, count);
 	p = put_bulk(p + count, B("EVAL"));
 	p = put_bulk(p, body);
 	memcpy(p, evalsha.p + rest, evalsha.n - rest);
 	enter(q, command, p + (evalsha.n - rest));
-	return (0);
+	return 0;
 }
 
 struct command
@@ -177,14 +176,13 @@ queue_pop(struct queue *q, struct bytes *raw)
 	/* All answered: begin at the front again. The bytes themselves stay for ${raw}. */
 	if (q->n == 0 || q->head == q->end)
 		q->head = q->sent = q->end = 0;
-	return (c);
+	return c;
 }
 
 bool
 queue_first_sent(const struct queue *q)
 {
-
-	return (q->n > 0 && q->sent - q->head >= q->v[q->first].length);
+	return q->n > 0 && q->sent - q->head >= q->v[q->first].length;
 }
 
 size_t
@@ -208,13 +206,12 @@ queue_unsend(struct queue *q)
 	}
 	q->end = to;
 	q->sent = q->head;
-	return (lost);
+	return lost;
 }
 
 void
 queue_free(struct queue *q)
 {
-
 	free(q->bytes);
 	free(q->v);
 	memset(q, 0, sizeof(*q));

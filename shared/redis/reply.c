@@ -12,32 +12,28 @@
 static const redisReply *
 inside(const struct reply *r)
 {
-
-	return ((const redisReply *)(const void *)r);
+	return (const redisReply *)(const void *)r;
 }
 
 bool
 reply_is_nil(const struct reply *r)
 {
-
-	return (inside(r)->type == REDIS_REPLY_NIL);
+	return inside(r)->type == REDIS_REPLY_NIL;
 }
 
 const char *
 reply_error(const struct reply *r)
 {
-
-	return (inside(r)->type == REDIS_REPLY_ERROR ? inside(r)->str : NULL);
+	return inside(r)->type == REDIS_REPLY_ERROR ? inside(r)->str : NULL;
 }
 
 bool
 reply_integer(const struct reply *r, int64_t *v)
 {
-
 	if (inside(r)->type != REDIS_REPLY_INTEGER)
-		return (false);
+		return false;
 	*v = inside(r)->integer;
-	return (true);
+	return true;
 }
 
 bool
@@ -46,19 +42,18 @@ reply_string(const struct reply *r, struct bytes *s)
 	const redisReply *x = inside(r);
 
 	if (x->type != REDIS_REPLY_STRING && x->type != REDIS_REPLY_STATUS)
-		return (false);
+		return false;
 	*s = (struct bytes){ x->str, (size_t)x->len };
-	return (true);
+	return true;
 }
 
 bool
 reply_array(const struct reply *r, size_t *n)
 {
-
 	if (inside(r)->type != REDIS_REPLY_ARRAY)
-		return (false);
+		return false;
 	*n = inside(r)->elements;
-	return (true);
+	return true;
 }
 
 const struct reply *
@@ -67,36 +62,34 @@ reply_at(const struct reply *r, size_t i)
 	const redisReply *x = inside(r);
 
 	if (x->type != REDIS_REPLY_ARRAY || i >= x->elements)
-		return (NULL);
-	return ((const struct reply *)(const void *)x->element[i]);
+		return NULL;
+	return (const struct reply *)(const void *)x->element[i];
 }
 
 const char *
 reply_kind(const struct reply *r)
 {
-
 	switch (inside(r)->type) {
 	case REDIS_REPLY_STRING:
-		return ("a string");
+		return "a string";
 	case REDIS_REPLY_STATUS:
-		return ("a status");
+		return "a status";
 	case REDIS_REPLY_INTEGER:
-		return ("an integer");
+		return "an integer";
 	case REDIS_REPLY_ARRAY:
-		return ("an array");
+		return "an array";
 	case REDIS_REPLY_NIL:
-		return ("nil");
+		return "nil";
 	case REDIS_REPLY_ERROR:
-		return (inside(r)->str);
+		return inside(r)->str;
 	default:
-		return ("a reply of an unknown type");
+		return "a reply of an unknown type";
 	}
 }
 
 void
 reply_free(struct reply *r)
 {
-
 	if (r != NULL)
 		freeReplyObject(r);
 }
@@ -107,17 +100,16 @@ first_word(const char *text, const char *word)
 {
 	size_t n = strlen(word);
 
-	return (strncmp(text, word, n) == 0 && (text[n] == '\0' || text[n] == ' '));
+	return strncmp(text, word, n) == 0 && (text[n] == '\0' || text[n] == ' ');
 }
 
 static bool
 any_word(const char *text, const char *const *words)
 {
-
 	for (; *words != NULL; words++)
 		if (first_word(text, *words))
-			return (true);
-	return (false);
+			return true;
+	return false;
 }
 
 bool
@@ -126,7 +118,7 @@ reply_temporary(const char *text)
 	static const char *const words[] = { "LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN",
 		"MASTERDOWN", "READONLY", NULL };
 
-	return (any_word(text, words));
+	return any_word(text, words);
 }
 
 bool
@@ -134,14 +126,13 @@ reply_elsewhere(const char *text)
 {
 	static const char *const words[] = { "MASTERDOWN", "READONLY", NULL };
 
-	return (any_word(text, words));
+	return any_word(text, words);
 }
 
 bool
 reply_crowded(const char *text)
 {
-
-	return (strncmp(text, "ERR max number of clients", 25) == 0);
+	return strncmp(text, "ERR max number of clients", 25) == 0;
 }
 
 int
@@ -152,10 +143,10 @@ reply_exit(const char *text)
 
 	/* An ACL that refuses a command within a script has words of its own. */
 	if (any_word(text, refused) || strstr(text, "executing the script can't") != NULL)
-		return (EX_NOPERM);
+		return EX_NOPERM;
 	if (any_word(text, unable) || reply_temporary(text) || reply_crowded(text))
-		return (EX_UNAVAILABLE);
-	return (EX_CRITICAL);
+		return EX_UNAVAILABLE;
+	return EX_CRITICAL;
 }
 
 int
@@ -168,11 +159,11 @@ reply_fail(const struct reply *r, struct error *e, const char *what, ...)
 	vsnprintf(name, sizeof(name), what, ap);
 	va_end(ap);
 	if (r == NULL)
-		return (error_set(e, EX_UNAVAILABLE,
-		    "%s: the reply was lost, the outcome is unknown", name));
+		return error_set(e, EX_UNAVAILABLE,
+		    "%s: the reply was lost, the outcome is unknown", name);
 	if (reply_error(r) != NULL)
-		return (error_set(e, reply_exit(reply_error(r)), "%s: %s", name, reply_error(r)));
-	return (error_set(e, EX_CRITICAL, "%s: unexpected reply: %s", name, reply_kind(r)));
+		return error_set(e, reply_exit(reply_error(r)), "%s: %s", name, reply_error(r));
+	return error_set(e, EX_CRITICAL, "%s: unexpected reply: %s", name, reply_kind(r));
 }
 
 struct bytes
@@ -180,5 +171,5 @@ bytes_of_int(int64_t v, char *out)
 {
 	int n = snprintf(out, 24, "%lld", (long long)v);
 
-	return ((struct bytes){ out, (size_t)n });
+	return (struct bytes){ out, (size_t)n };
 }

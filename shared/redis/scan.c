@@ -45,7 +45,6 @@ struct walk {
 static void
 free_page(struct page *p)
 {
-
 	reply_free(p->reply);
 	p->reply = NULL;
 	p->n = 0;
@@ -60,7 +59,7 @@ read_keys(struct page *p, const struct reply *list, size_t n)
 		struct bytes *keys = reallocarray(p->keys, n, sizeof(*keys));
 
 		if (keys == NULL)
-			return (error_set(&p->w->error, EX_SOFTWARE, "no memory for a page of keys"));
+			return error_set(&p->w->error, EX_SOFTWARE, "no memory for a page of keys");
 		p->keys = keys;
 		p->cap = n;
 	}
@@ -68,10 +67,10 @@ read_keys(struct page *p, const struct reply *list, size_t n)
 		const struct reply *key = reply_at(list, i);
 
 		if (key == NULL || !reply_string(key, &p->keys[i]))
-			return (error_set(&p->w->error, EX_PROTOCOL, "SCAN: a key that is no string"));
+			return error_set(&p->w->error, EX_PROTOCOL, "SCAN: a key that is no string");
 	}
 	p->n = n;
-	return (0);
+	return 0;
 }
 
 static int
@@ -82,13 +81,13 @@ read_page(struct page *p, const struct reply *r)
 	size_t n;
 
 	if (reply_error(r) != NULL)
-		return (reply_fail(r, &p->w->error, "SCAN"));
+		return reply_fail(r, &p->w->error, "SCAN");
 	if (cursor == NULL || list == NULL || reply_at(r, 2) != NULL ||
 	    !reply_string(cursor, &text) || !bytes_to_u64(text, &p->next) ||
 	    !reply_array(list, &n))
-		return (error_set(&p->w->error, EX_PROTOCOL,
-		    "SCAN: a reply that is no cursor and list of keys (%s)", reply_kind(r)));
-	return (read_keys(p, list, n));
+		return error_set(&p->w->error, EX_PROTOCOL,
+		    "SCAN: a reply that is no cursor and list of keys (%s)", reply_kind(r));
+	return read_keys(p, list, n);
 }
 
 static void
@@ -128,7 +127,7 @@ ask(struct walk *w, size_t slot, uint64_t from)
 	p->from = from;
 	p->asked = true;
 	client_mark(w->c, NULL);
-	return (client_add(w->c, CLIENT_REPEAT, on_page, w, slot, n, argv));
+	return client_add(w->c, CLIENT_REPEAT, on_page, w, slot, n, argv);
 }
 
 /* More keys a page where each exchange takes longer. */
@@ -146,7 +145,7 @@ page_size(const struct scan_options *o, int64_t round_trip_us)
 	/* A page a second at least, or the limit would come in lumps. */
 	if (o->max_keys_per_second > 0 && count > o->max_keys_per_second)
 		count = o->max_keys_per_second;
-	return (count);
+	return count;
 }
 
 /* Wait until the limit lets ${n} more keys pass. True: asked to stop meanwhile. */
@@ -156,18 +155,18 @@ pace(struct walk *w, size_t n)
 	int64_t now = clock_mono_us();
 
 	if (w->call->stop != NULL && w->call->stop(w->call->ctx))
-		return (true);
+		return true;
 	if (w->o->max_keys_per_second <= 0)
-		return (false);
+		return false;
 	while ((now = clock_mono_us()) < w->due_us) {
 		int64_t left = w->due_us - now;
 
 		(void)clock_sleep_ms((left < SLICE_US ? left : SLICE_US) / 1000 + 1);
 		if (w->call->stop != NULL && w->call->stop(w->call->ctx))
-			return (true);
+			return true;
 	}
 	w->due_us = now + (int64_t)n * 1000000 / w->o->max_keys_per_second;
-	return (false);
+	return false;
 }
 
 /* Wait until page ${at} can be handed out. */
@@ -178,12 +177,12 @@ await_page(struct walk *w, size_t at)
 	struct page *old = &w->pages[(at + 1) % PAGES];
 
 	if (!w->fast && client_drain(w->c) == -1)
-		return (-1);
+		return -1;
 	while (w->pages[at].asked || old->unanswered > 0)
 		if (client_step(w->c) == -1)
-			return (-1);
+			return -1;
 	free_page(old);
-	return (w->failed ? -1 : 0);
+	return w->failed ? -1 : 0;
 }
 
 /* Hand out page ${at}. 1: it was the last one, 0: go on, -1 on an error. */
@@ -196,23 +195,23 @@ hand_out(struct walk *w, size_t at)
 
 	if (pace(w, p->n)) {
 		w->result->cursor = p->from;
-		return (1);
+		return 1;
 	}
 	if (w->fast && p->next != 0 && ask(w, behind, p->next) == -1)
-		return (-1);
+		return -1;
 	client_mark(w->c, &p->unanswered);
 	if (p->n > 0)
 		ended = w->call->page(w->call->ctx, p->keys, p->n);
 	client_mark(w->c, NULL);
 	if (!w->fast && p->next != 0 && ended == 0 && ask(w, behind, p->next) == -1)
-		return (-1);
+		return -1;
 	w->result->keys += p->n;
 	w->result->pages++;
 	w->result->cursor = p->next;
 	w->result->complete = p->next == 0;
 	if (w->call->progress != NULL)
 		w->call->progress(w->call->ctx, w->result);
-	return (ended != 0 || p->next == 0);
+	return ended != 0 || p->next == 0;
 }
 
 int
@@ -244,11 +243,11 @@ scan_run(struct client *c, const struct scan_options *options,
 		free(w.pages[i].keys);
 	}
 	if (!w.failed)
-		return (0);
+		return 0;
 	/* What was not answered cannot be told apart: a later pass begins where this one did. */
 	result->cursor = from;
 	result->complete = false;
 	if (e != NULL)
 		*e = w.error;
-	return (-1);
+	return -1;
 }

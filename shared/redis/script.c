@@ -17,13 +17,13 @@ script_init(struct script *s, const char *name, const char *body)
 	s->body = body;
 	/* Not a matter of security: it is how Redis names scripts. */
 	if (EVP_Digest(body, strlen(body), digest, &n, EVP_sha1(), NULL) != 1 || n != 20)
-		return (-1);
+		return -1;
 	for (i = 0; i < n; i++) {
 		s->sha1[2 * i] = digits[digest[i] >> 4];
 		s->sha1[2 * i + 1] = digits[digest[i] & 15];
 	}
 	s->sha1[40] = '\0';
-	return (0);
+	return 0;
 }
 
 int
@@ -37,19 +37,18 @@ script_load(struct client *c, const struct script *s, struct error *e)
 	if (r == NULL) {
 		if (e != NULL)
 			*e = *client_error(c);
-		return (-1);
+		return -1;
 	}
 	if (!reply_string(r, &sha1) || !bytes_equal(sha1, bytes_str(s->sha1)))
 		result = reply_fail(r, e, "SCRIPT LOAD of %s", s->name);
 	reply_free(r);
-	return (result);
+	return result;
 }
 
 /* EVALSHA sha1 nkeys */
 static void
 lead(const struct script *s, size_t nkeys, char *number, struct bytes out[3])
 {
-
 	out[0] = B("EVALSHA");
 	out[1] = bytes_str(s->sha1);
 	out[2] = bytes_of_int((int64_t)nkeys, number);
@@ -65,7 +64,7 @@ script_add(struct client *c, const struct script *s, enum client_repeat repeat, 
 	char number[24];
 
 	lead(s, nkeys, number, head);
-	return (client_queue(c, &command, 3, head, argc, argv));
+	return client_queue(c, &command, 3, head, argc, argv);
 }
 
 struct reply *
@@ -77,5 +76,5 @@ script_call(struct client *c, const struct script *s, enum client_repeat repeat,
 	char number[24];
 
 	lead(s, nkeys, number, head);
-	return (client_call_queued(c, &command, 3, head, argc, argv));
+	return client_call_queued(c, &command, 3, head, argc, argv);
 }

@@ -14,8 +14,8 @@ version_number(struct bytes text)
 		for (; at < text.n && text.p[at] >= '0' && text.p[at] <= '9'; at++)
 			if (part[i] < 1000)
 				part[i] = part[i] * 10 + (text.p[at] - '0');
-	return (part[0] * 10000 + (part[1] > 99 ? 99 : part[1]) * 100 +
-	    (part[2] > 99 ? 99 : part[2]));
+	return part[0] * 10000 + (part[1] > 99 ? 99 : part[1]) * 100 +
+	    (part[2] > 99 ? 99 : part[2]);
 }
 
 static void
@@ -39,7 +39,6 @@ copy_number(struct bytes from, int64_t *to)
 static void
 take(struct server_info *s, struct bytes name, struct bytes value)
 {
-
 	if (bytes_equal(name, B("redis_version")))
 		s->version = version_number(value);
 	else if (bytes_equal(name, B("valkey_version")))
@@ -76,5 +75,5 @@ server_info_parse(struct bytes text, struct server_info *s)
 		if (colon < line.n)
 			take(s, (struct bytes){ line.p, colon }, bytes_from(line, colon + 1));
 	}
-	return (s->version > 0);
+	return s->version > 0;
 }

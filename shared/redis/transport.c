@@ -27,7 +27,6 @@ struct transport {
 void
 transport_name(const struct transport_options *o, char *out, size_t size)
 {
-
 	if (o->unix_path[0] != '\0')
 		snprintf(out, size, "%s", o->unix_path);
 	else
@@ -45,7 +44,7 @@ wait_for(int fd, short events, int64_t deadline)
 	/* Too late: what is there already still counts. */
 	if (left < 0)
 		left = 0;
-	return (poll(&p, 1, left > 3600000 ? 3600000 : (int)left));
+	return poll(&p, 1, left > 3600000 ? 3600000 : (int)left);
 }
 
 /* Connect ${fd}. 0, or -1 with errno (ETIMEDOUT: the deadline has passed; EINTR). */
@@ -59,40 +58,39 @@ connect_before(int fd, const struct sockaddr *sa, socklen_t n, int64_t deadline)
 		if (errno == EINPROGRESS)
 			break;
 		if (errno != EAGAIN)
-			return (-1);
+			return -1;
 		/* A unix socket whose backlog is full: nothing to poll for. */
 		if (clock_mono_ms() >= deadline) {
 			errno = ETIMEDOUT;
-			return (-1);
+			return -1;
 		}
 		if (clock_sleep_ms(10) == -1) {
 			errno = EINTR;
-			return (-1);
+			return -1;
 		}
 	}
 	if ((r = wait_for(fd, POLLOUT, deadline)) == 0)
 		errno = ETIMEDOUT;
 	if (r <= 0)
-		return (-1);
+		return -1;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) == -1)
-		return (-1);
+		return -1;
 	errno = failed;
-	return (failed == 0 ? 0 : -1);
+	return failed == 0 ? 0 : -1;
 }
 
 static int
 fail_connect(const struct transport *t, int cause, struct error *e)
 {
-
 	if (cause == EINTR)
-		return (error_set(e, EX_TEMPFAIL, "%s: interrupted while connecting", t->peer));
+		return error_set(e, EX_TEMPFAIL, "%s: interrupted while connecting", t->peer);
 	if (cause == EACCES || cause == EPERM)
-		return (error_set(e, EX_NOPERM, "%s: cannot connect: %s", t->peer,
-		    strerror(cause)));
+		return error_set(e, EX_NOPERM, "%s: cannot connect: %s", t->peer,
+		    strerror(cause));
 	if (cause == ETIMEDOUT)
-		return (error_set(e, EX_UNAVAILABLE, "%s: timed out while connecting", t->peer));
-	return (error_set(e, EX_UNAVAILABLE, "%s: cannot connect: %s", t->peer,
-	    strerror(cause)));
+		return error_set(e, EX_UNAVAILABLE, "%s: timed out while connecting", t->peer);
+	return error_set(e, EX_UNAVAILABLE, "%s: cannot connect: %s", t->peer,
+	    strerror(cause));
 }
 
 static int
@@ -102,15 +100,15 @@ open_unix(struct transport *t, const char *path, int64_t deadline, struct error 
 	size_t n = strlen(path);
 
 	if (n >= sizeof(sa.sun_path))
-		return (error_set(e, EX_CONFIG, "%s: the path of a unix socket has %zu bytes at most",
-		    path, sizeof(sa.sun_path) - 1));
+		return error_set(e, EX_CONFIG, "%s: the path of a unix socket has %zu bytes at most",
+		    path, sizeof(sa.sun_path) - 1);
 	memcpy(sa.sun_path, path, n + 1);
 	t->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (t->fd == -1)
-		return (error_set(e, EX_UNAVAILABLE, "socket: %s", strerror(errno)));
+		return error_set(e, EX_UNAVAILABLE, "socket: %s", strerror(errno));
 	if (connect_before(t->fd, (struct sockaddr *)&sa, sizeof(sa), deadline) == -1)
-		return (fail_connect(t, errno, e));
-	return (0);
+		return fail_connect(t, errno, e);
+	return 0;
 }
 
 /* Try one address. 0, or -1 with errno and t->fd closed. */
@@ -121,15 +119,15 @@ open_address(struct transport *t, const struct addrinfo *a, int64_t deadline)
 
 	t->fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (t->fd == -1)
-		return (-1);
+		return -1;
 	if (setsockopt(t->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
 	    connect_before(t->fd, a->ai_addr, a->ai_addrlen, deadline) == 0)
-		return (0);
+		return 0;
 	saved = errno;
 	close(t->fd);
 	t->fd = -1;
 	errno = saved;
-	return (-1);
+	return -1;
 }
 
 static int
@@ -144,8 +142,8 @@ open_tcp(struct transport *t, const struct transport_options *o, int64_t deadlin
 
 	snprintf(port, sizeof(port), "%d", o->port);
 	if ((r = getaddrinfo(o->host, port, &hints, &all)) != 0)
-		return (error_set(e, EX_UNAVAILABLE, "%s: the name cannot be resolved: %s", t->peer,
-		    r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r)));
+		return error_set(e, EX_UNAVAILABLE, "%s: the name cannot be resolved: %s", t->peer,
+		    r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
 	for (a = all; a != NULL; a = a->ai_next)
 		left++;
 	/* Each address gets its share of the time, so that one that is dead does not take it all. */
@@ -158,7 +156,7 @@ open_tcp(struct transport *t, const struct transport_options *o, int64_t deadlin
 			break;
 	}
 	freeaddrinfo(all);
-	return (t->fd != -1 ? 0 : fail_connect(t, cause, e));
+	return t->fd != -1 ? 0 : fail_connect(t, cause, e);
 }
 
 struct transport *
@@ -168,7 +166,7 @@ transport_open(const struct transport_options *o, int64_t deadline, struct error
 
 	if ((t = calloc(1, sizeof(*t))) == NULL) {
 		error_set(e, EX_SOFTWARE, "no memory");
-		return (NULL);
+		return NULL;
 	}
 	t->fd = -1;
 	transport_name(o, t->peer, sizeof(t->peer));
@@ -177,16 +175,15 @@ transport_open(const struct transport_options *o, int64_t deadline, struct error
 		goto err0;
 	if (o->tls && (t->tls = tls_open(t->fd, o, t->peer, deadline, e)) == NULL)
 		goto err0;
-	return (t);
+	return t;
 err0:
 	transport_close(t);
-	return (NULL);
+	return NULL;
 }
 
 void
 transport_close(struct transport *t)
 {
-
 	if (t == NULL)
 		return;
 	tls_close(t->tls);
@@ -201,33 +198,31 @@ transport_alive(const struct transport *t)
 	char byte;
 	ssize_t n = recv(t->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-	return (n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR)));
+	return n > 0 || (n == -1 && (errno == EAGAIN || errno == EINTR));
 }
 
 /* As tls_read and tls_write. */
 static ssize_t
 plain_result(const struct transport *t, ssize_t n, short event, short *want, struct error *e)
 {
-
 	if (n > 0)
-		return (n);
+		return n;
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
 		*want = event;
-		return (0);
+		return 0;
 	}
 	if (n == 0 || errno == EPIPE)
-		return (error_set(e, EX_UNAVAILABLE, "%s: the server closed the connection",
-		    t->peer));
-	return (error_set(e, EX_UNAVAILABLE, "%s: %s", t->peer, strerror(errno)));
+		return error_set(e, EX_UNAVAILABLE, "%s: the server closed the connection",
+		    t->peer);
+	return error_set(e, EX_UNAVAILABLE, "%s: %s", t->peer, strerror(errno));
 }
 
 static ssize_t
 send_some(struct transport *t, const void *p, size_t n, short *want, struct error *e)
 {
-
 	if (t->tls != NULL)
-		return (tls_write(t->tls, p, n, want, e));
-	return (plain_result(t, send(t->fd, p, n, MSG_NOSIGNAL), POLLOUT, want, e));
+		return tls_write(t->tls, p, n, want, e);
+	return plain_result(t, send(t->fd, p, n, MSG_NOSIGNAL), POLLOUT, want, e);
 }
 
 static ssize_t
@@ -242,7 +237,7 @@ receive_some(struct transport *t, void *p, size_t n, short *want, struct error *
 		r = plain_result(t, recv(t->fd, p, n, 0), POLLIN, want, e);
 		t->more = r == (ssize_t)n;
 	}
-	return (r);
+	return r;
 }
 
 int
@@ -264,24 +259,24 @@ transport_move(struct transport *t, const void *out, size_t out_n, size_t *sent,
 			if ((r = receive_some(t, in, in_n, &want_in, e)) > 0)
 				*received = (size_t)r;
 			else if (r == -1 && *sent == 0)
-				return (-1);
+				return -1;
 		}
 		if (*sent > 0 || *received > 0)
-			return (0);
+			return 0;
 		if (w == -1) {
 			if (e != NULL)
 				*e = late;
-			return (-1);
+			return -1;
 		}
 		ready = wait_for(t->fd, (short)((out_n > 0 ? want_out : 0) | (in_n > 0 ? want_in : 0)),
 		    deadline);
 		if (ready == -1 && errno == EINTR)
-			return (0);
+			return 0;
 		if (ready == -1)
-			return (error_set(e, EX_UNAVAILABLE, "%s: poll: %s", t->peer, strerror(errno)));
+			return error_set(e, EX_UNAVAILABLE, "%s: poll: %s", t->peer, strerror(errno));
 		if (ready == 0)
-			return (error_set(e, EX_UNAVAILABLE, "%s: timed out waiting for %s", t->peer,
-			    out_n > 0 ? "it to read what was sent" : "a reply"));
+			return error_set(e, EX_UNAVAILABLE, "%s: timed out waiting for %s", t->peer,
+			    out_n > 0 ? "it to read what was sent" : "a reply");
 		look = true;
 	}
 }

@@ -210,6 +210,10 @@ deb: ## a Debian package, in $(BUILD)
 	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(BUILD)/deb/root) PREFIX=/usr
 	@conf/deb/build $(BUILD) $(VERSION)
 
+.PHONY: docs
+docs: $(BUILD)/tools/nop ## make conf/coordkeep.ini and the table of coordkeep.ini(5)
+	@conf/docs.sh $(BUILD)/tools/nop
+
 .PHONY: clean
 clean: ## remove $(BUILD)
 	rm -rf $(BUILD)

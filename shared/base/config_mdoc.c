@@ -79,9 +79,10 @@ print_option(const struct config_option *o, FILE *out)
 	buf_str(&text, has_default ? "; the default is" : o->type == CONFIG_PATTERN ?
 	    ", any number of times." : "; empty by default.");
 	fputs(".It Ic ", out);
-	print_argument(o->key, out);
-	if (o->type == CONFIG_PATTERN)
-		fputs(" Ns Ic \".\" Ns Ar name", out);
+	if (o->type == CONFIG_PATTERN) /* a "." of its own would be taken for a delimiter */
+		fprintf(out, "\"%s.\" Ns Ar name", o->key);
+	else
+		print_argument(o->key, out);
 	fputc('\n', out);
 	print_text(o->help == NULL ? "" : o->help, out);
 	if (!text.failed)

@@ -55,6 +55,7 @@ reap_open(struct reap *r, struct run *run, struct error *e)
 	r->options = run_options(run);
 	r->settings = run_settings(run);
 	r->result = run_result(run);
+	r->began = run_now(run);
 	if ((r->candidates = map_new(sizeof(struct candidate))) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	if (run_state_path(run, "baseline", &r->baseline_file) != 0)

@@ -49,6 +49,7 @@ struct reap {
 	struct map *candidates;  /* id -> struct candidate */
 	struct baseline baseline;
 	bool has_baseline;
+	int64_t began;           /* Redis ms */
 	bool brake;              /* the brake is on: nothing is reaped */
 	struct buf baseline_file;
 	int64_t heartbeats;      /* keys that the survey found */

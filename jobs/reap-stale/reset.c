@@ -182,8 +182,8 @@ forget(struct reap *r, struct error *e)
 	if (run_dry(r->run))
 		return 0;
 	/* Else the next run would miss those who were there. */
-	return census_keep(&nobody, r->client, buf_cstr(&r->baseline_file), run_now(r->run),
-	    r->settings->liveness.roster_keep, e);
+	return census_keep(&nobody, r->client, buf_cstr(&r->baseline_file),
+	    r->began, run_now(r->run), r->settings->liveness.roster_keep, e);
 }
 
 int

@@ -332,7 +332,7 @@ work_brake(struct reap *r, struct error *e)
 		return 0;
 	}
 	return run_dry(r->run) ? 0 : census_keep(&census, r->client, buf_cstr(&r->baseline_file),
-	    run_now(r->run), r->settings->liveness.roster_keep, e);
+	    r->began, run_now(r->run), r->settings->liveness.roster_keep, e);
 }
 
 int

@@ -10,19 +10,19 @@
 #define BASELINE_KEY "coordkeep:baseline"
 #define FILE_MAX 4096
 
-/* "RUN_ID EVICTED ALIVE AT", one line in both places. */
+/* "RUN_ID EVICTED ALIVE BEGAN AT", one line in both places. */
 static void
 format(const struct baseline *b, struct buf *out)
 {
 
-	buf_printf(out, "%s %" PRId64 " %" PRId64 " %" PRId64, b->run_id, b->evicted_keys,
-	    b->alive, b->at);
+	buf_printf(out, "%s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, b->run_id,
+	    b->evicted_keys, b->alive, b->began, b->at);
 }
 
 static bool
 parse(struct bytes s, struct baseline *b)
 {
-	int64_t *const numbers[] = { &b->evicted_keys, &b->alive, &b->at };
+	int64_t *const numbers[] = { &b->evicted_keys, &b->alive, &b->began, &b->at };
 	size_t at, end, i;
 	uint64_t v;
 

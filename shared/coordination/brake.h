@@ -16,7 +16,7 @@ struct baseline {
 	char run_id[64];
 	int64_t evicted_keys;
 	int64_t alive;     /* ids known to be alive at that time */
-	int64_t at;        /* Redis ms */
+	int64_t began, at; /* from when to when that run looked, Redis ms */
 };
 
 struct brake_limits {

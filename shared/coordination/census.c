@@ -5,9 +5,6 @@
 
 #include "coordination/keys.h"
 
-/* Between a run's sights and the end of it, when it leaves its baseline. */
-#define SLACK_MS 60000
-
 struct asking {
 	struct census *census;
 	struct error *error;
@@ -55,9 +52,8 @@ census_take(struct client *c, const struct roster *roster, const struct baseline
 	while (outcome == 0 && map_next(roster->entries, &at, &id, &value)) {
 		const struct roster_entry *entry = value;
 		const bool known = before != NULL && entry->known &&
-		    entry->first_sight <= before->at &&
-		    (entry->state == ROSTER_KNOWN || entry->state == ROSTER_SUSPECT) &&
-		    (entry->seen_now || entry->last_seen >= before->at - SLACK_MS);
+		    entry->first_sight <= before->at && entry->last_seen >= before->began &&
+		    (entry->state == ROSTER_KNOWN || entry->state == ROSTER_SUSPECT);
 
 		if (known)
 			census->known++;
@@ -97,13 +93,14 @@ census_judge(const struct census *census, struct client *c, const struct baselin
 }
 
 int
-census_keep(const struct census *census, struct client *c, const char *file, int64_t now,
-    int64_t keep_ms, struct error *e)
+census_keep(const struct census *census, struct client *c, const char *file, int64_t began,
+    int64_t now, int64_t keep_ms, struct error *e)
 {
 	const struct server_info *server = client_server(c);
 	struct baseline b = {
 		.evicted_keys = server->evicted_keys,
 		.alive = census->alive - census->silent,
+		.began = began,
 		.at = now,
 	};
 

@@ -31,8 +31,8 @@ struct brake census_judge(const struct census *census, struct client *c,
     const struct baseline *before, int64_t now, int64_t restart_grace_ms, int mass_loss,
     int64_t roster_keep_ms);
 
-/* Leave the baseline for the next run; the silent are not counted on any more. Not while the brake is on: it would forget who is missed. */
-int census_keep(const struct census *census, struct client *c, const char *file, int64_t now,
-    int64_t keep_ms, struct error *e);
+/* Leave the baseline for the next run: what this one saw since ${began} (Redis ms); the silent are not counted on any more. Not while the brake is on: it would forget who is missed. */
+int census_keep(const struct census *census, struct client *c, const char *file, int64_t began,
+    int64_t now, int64_t keep_ms, struct error *e);
 
 #endif

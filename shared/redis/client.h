@@ -20,6 +20,7 @@ struct client;
 /* A reply, valid in its callback only (or until reply_free, for client_call). */
 struct reply;
 
+/* All of them take NULL, the reply that was lost: it is of no type. */
 bool reply_is_nil(const struct reply *r);
 /* The text of an error reply ("NOAUTH ..."), NULL if it is none. */
 const char *reply_error(const struct reply *r);

@@ -18,19 +18,19 @@ inside(const struct reply *r)
 bool
 reply_is_nil(const struct reply *r)
 {
-	return inside(r)->type == REDIS_REPLY_NIL;
+	return r != NULL && inside(r)->type == REDIS_REPLY_NIL;
 }
 
 const char *
 reply_error(const struct reply *r)
 {
-	return inside(r)->type == REDIS_REPLY_ERROR ? inside(r)->str : NULL;
+	return r != NULL && inside(r)->type == REDIS_REPLY_ERROR ? inside(r)->str : NULL;
 }
 
 bool
 reply_integer(const struct reply *r, int64_t *v)
 {
-	if (inside(r)->type != REDIS_REPLY_INTEGER)
+	if (r == NULL || inside(r)->type != REDIS_REPLY_INTEGER)
 		return false;
 	*v = inside(r)->integer;
 	return true;
@@ -41,7 +41,7 @@ reply_string(const struct reply *r, struct bytes *s)
 {
 	const redisReply *x = inside(r);
 
-	if (x->type != REDIS_REPLY_STRING && x->type != REDIS_REPLY_STATUS)
+	if (r == NULL || (x->type != REDIS_REPLY_STRING && x->type != REDIS_REPLY_STATUS))
 		return false;
 	*s = (struct bytes){ x->str, (size_t)x->len };
 	return true;
@@ -50,7 +50,7 @@ reply_string(const struct reply *r, struct bytes *s)
 bool
 reply_array(const struct reply *r, size_t *n)
 {
-	if (inside(r)->type != REDIS_REPLY_ARRAY)
+	if (r == NULL || inside(r)->type != REDIS_REPLY_ARRAY)
 		return false;
 	*n = inside(r)->elements;
 	return true;
@@ -61,7 +61,7 @@ reply_at(const struct reply *r, size_t i)
 {
 	const redisReply *x = inside(r);
 
-	if (x->type != REDIS_REPLY_ARRAY || i >= x->elements)
+	if (r == NULL || x->type != REDIS_REPLY_ARRAY || i >= x->elements)
 		return NULL;
 	return (const struct reply *)(const void *)x->element[i];
 }
@@ -69,6 +69,8 @@ reply_at(const struct reply *r, size_t i)
 const char *
 reply_kind(const struct reply *r)
 {
+	if (r == NULL)
+		return "no reply";
 	switch (inside(r)->type) {
 	case REDIS_REPLY_STRING:
 		return "a string";

@@ -57,6 +57,23 @@ START_TEST(tells_the_type)
 }
 END_TEST
 
+/* What a callback is given when the reply was lost. */
+START_TEST(none_is_of_no_type)
+{
+	struct bytes s;
+	int64_t v;
+	size_t n;
+
+	ck_assert(!reply_is_nil(NULL));
+	ck_assert_ptr_null(reply_error(NULL));
+	ck_assert(!reply_integer(NULL, &v));
+	ck_assert(!reply_string(NULL, &s));
+	ck_assert(!reply_array(NULL, &n));
+	ck_assert_ptr_null(reply_at(NULL, 0));
+	ck_assert_str_eq(reply_kind(NULL), "no reply");
+}
+END_TEST
+
 START_TEST(gives_the_value)
 {
 	struct reply *r = parse("*4\r\n:-9223372036854775808\r\n$4\r\na\r\nb\r\n+PONG\r\n*1\r\n$-1\r\n");
@@ -170,6 +187,7 @@ suite_reply(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, tells_the_type, 0, sizeof(kinds) / sizeof(kinds[0]));
 	tcase_add_test(t, gives_the_value);
+	tcase_add_test(t, none_is_of_no_type);
 	tcase_add_loop_test(t, knows_what_errors_mean, 0, sizeof(errors) / sizeof(errors[0]));
 	tcase_add_loop_test(t, turns_replies_into_errors, 0,
 	    sizeof(failures) / sizeof(failures[0]));

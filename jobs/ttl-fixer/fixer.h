@@ -1,0 +1,51 @@
+#ifndef TTL_FIXER_FIXER_H_
+#define TTL_FIXER_FIXER_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "job/run.h"
+#include "policy.h"
+#include "redis/script.h"
+
+struct ttl_options {
+	bool pressure;
+	bool report;
+};
+
+/* One row of the counts: a family, or a pattern of the site. */
+struct row {
+	int64_t keys;      /* seen */
+	int64_t bare;      /* without a TTL when seen */
+	int64_t set;       /* given one (in a dry run: would be) */
+	int64_t cut;       /* had theirs cut */
+	char ttl[24];      /* what is given, as EXPIRE or PEXPIRE takes it */
+	bool in_ms;
+	char ttl_said[24]; /* "24h" */
+};
+
+struct fixer {
+	struct run *run;
+	struct client *client;
+	struct result *result;
+	struct policy policy;
+	bool dry;
+	bool conditional;  /* the server has EXPIRE NX, XX, LT */
+	struct script give, cut;
+	struct row *rows;  /* policy.rows of them */
+	int64_t changed;   /* expired, were written or got a TTL between look and write */
+	int64_t dead;      /* heartbeats left for the other jobs */
+	struct error fatal;/* exit != 0: no further key can fare better */
+};
+
+/* The job: fix, or with --report only look. */
+int fixer_run(struct run *r, struct error *e);
+
+/* --pressure (pressure.c): is there any? -1 with ${e} where the cure is refused. */
+int pressure_begin(struct run *r, struct error *e);
+void pressure_end(struct run *r);
+
+/* --report (report.c). */
+int report_run(struct run *r, struct error *e);
+
+#endif

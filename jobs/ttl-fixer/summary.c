@@ -1,0 +1,113 @@
+#include "summary.h"
+
+#include <inttypes.h>
+
+static const char *
+plural(int64_t n)
+{
+
+	return n == 1 ? "" : "s";
+}
+
+static struct row
+total(const struct fixer *f)
+{
+	struct row sum = { 0 };
+	size_t i;
+
+	for (i = 0; i < f->policy.rows; i++) {
+		sum.keys += f->rows[i].keys;
+		sum.bare += f->rows[i].bare;
+		sum.set += f->rows[i].set;
+		sum.cut += f->rows[i].cut;
+	}
+	return sum;
+}
+
+static void
+say_rows(const struct fixer *f, bool cut)
+{
+	char name[128];
+	int64_t n;
+	size_t i;
+
+	for (i = 0; i < f->policy.rows; i++) {
+		if ((n = cut ? f->rows[i].cut : f->rows[i].set) == 0)
+			continue;
+		policy_name(policy_row(&f->policy, i), name, sizeof(name));
+		result_say(f->result, "  %-16s %8" PRId64 "%s%s", name, n, cut ? "" : "  to ",
+		    cut ? "" : f->rows[i].ttl_said);
+	}
+}
+
+static void
+say(const struct fixer *f, const struct row *sum, const struct scan_result *pass)
+{
+	const char *would = f->dry ? "Would set" : "Set";
+
+	result_say(f->result, "Found %" PRId64 " coordination key%s among %" PRIu64, sum->keys,
+	    plural(sum->keys), pass->keys);
+	if (sum->set > 0) {
+		result_say(f->result, "%s a TTL on %" PRId64 " key%s", would, sum->set,
+		    plural(sum->set));
+		say_rows(f, false);
+	} else if (sum->bare == 0)
+		result_say(f->result, "No key without a TTL");
+	if (sum->cut > 0) {
+		result_say(f->result, "%s the TTL of %" PRId64 " key%s", f->dry ? "Would cut" : "Cut",
+		    sum->cut, plural(sum->cut));
+		say_rows(f, true);
+	}
+	if (f->dead > 0)
+		result_say(f->result, "Left %" PRId64 " stale heartbeat%s without a TTL to reap-stale "
+		    "and escalate-dead", f->dead, plural(f->dead));
+	if (f->changed > 0)
+		result_say(f->result, "Skipped %" PRId64 " key%s that changed meanwhile", f->changed,
+		    plural(f->changed));
+	if (!pass->complete)
+		result_say(f->result, "The pass did not reach its end%s", f->dry ? "" :
+		    "; what is done is done, the next run does the rest");
+}
+
+/* A row of the JSON result's "families". */
+static json_t *
+row_json(const struct fixer *f, size_t i)
+{
+	const struct row *row = &f->rows[i];
+	char name[128];
+
+	policy_name(policy_row(&f->policy, i), name, sizeof(name));
+	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "family", name, "keys",
+	    (json_int_t)row->keys, "without_ttl", (json_int_t)row->bare, "set",
+	    (json_int_t)row->set, "cut", (json_int_t)row->cut);
+}
+
+void
+summary_say(const struct fixer *f, const struct scan_result *pass)
+{
+	struct row sum = total(f);
+	json_t *families = json_array();
+	size_t i;
+
+	say(f, &sum, pass);
+	result_count(f->result, "coordination-keys", sum.keys);
+	result_count(f->result, "without-ttl", sum.bare);
+	result_count(f->result, "ttl-set", sum.set);
+	result_count(f->result, "ttl-cut", sum.cut);
+	result_count(f->result, "heartbeats-left", f->dead);
+	result_count(f->result, "changed-meanwhile", f->changed);
+	for (i = 0; i < f->policy.rows; i++)
+		if (f->rows[i].keys > 0)
+			(void)json_array_append_new(families, row_json(f, i));
+	result_object(f->result, "ttl", json_pack("{s:o}", "families", families));
+	result_counter(f->result, "ttl_fixer_set_total", "Keys that were given a TTL.",
+	    f->dry ? 0 : (double)sum.set);
+	result_counter(f->result, "ttl_fixer_cut_total", "Keys whose TTL was cut.",
+	    f->dry ? 0 : (double)sum.cut);
+	result_gauge(f->result, "ttl_fixer_without_ttl",
+	    "Coordination keys that the last pass met without a TTL.", (double)sum.bare);
+	result_gauge(f->result, "ttl_fixer_coordination_keys",
+	    "Coordination keys that the last pass met.", (double)sum.keys);
+	result_gauge(f->result, "ttl_fixer_heartbeats_left",
+	    "Stale heartbeats without a TTL, left for the other jobs.", (double)f->dead);
+}

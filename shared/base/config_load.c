@@ -118,7 +118,7 @@ check_section(struct loader *l, struct bytes line)
 		return;
 	}
 	rest = trimmed(bytes_from(line, end + 1));
-	if (rest.n > 0 && (rest.p[0] != ';' || comment_at(line) == line.n)) {
+	if (rest.n > 0 && rest.p[0] != ';') {
 		refuse(l, EX_CONFIG, line, "found text behind \"]\", expected the end of the line");
 		return;
 	}
@@ -206,11 +206,13 @@ static char *
 next_line(char *out, int size, void *cookie)
 {
 	struct loader *l = cookie;
-	size_t end = bytes_find(l->text, '\n', l->at), longest = CONFIG_LINE_MAX;
-	struct bytes line = { l->text.p + l->at, end - l->at };
+	size_t end, longest = CONFIG_LINE_MAX;
+	struct bytes line;
 
 	if (l->failed || l->at >= l->text.n)
 		return NULL;
+	end = bytes_find(l->text, '\n', l->at);
+	line = (struct bytes){ l->text.p + l->at, end - l->at };
 	/* The library may have been built with another limit than its header. */
 	if (size < INI_MAX_LINE)
 		longest = size < 3 ? 0 : (size_t)size - 3;

@@ -91,6 +91,9 @@ check_role(const struct client *c, const struct reply *r, bool *final, struct er
 	if (bytes_equal(role, B("sentinel")))
 		return error_set(e, EX_PROTOCOL, "%s: a Redis Sentinel, not a Redis server",
 		    c->link.peer);
+	if (!bytes_equal(role, B("slave")))
+		return error_set(e, EX_PROTOCOL, "%s: not a Redis (ROLE: an unknown role)",
+		    c->link.peer);
 	if (!c->options.need_master)
 		return 0;
 	/* A failover may be under way: the next attempt resolves the name again. */

@@ -154,7 +154,7 @@ blocked_or_failed(struct tls *t, int r, int saved_errno, short *want, struct err
 }
 
 static int
-shake_hands(struct tls *t, int fd, int64_t deadline, struct error *e)
+shake_hands(struct tls *t, int fd, int64_t deadline, bool *silent, struct error *e)
 {
 	struct pollfd p = { .fd = fd };
 	int64_t left;
@@ -170,9 +170,11 @@ shake_hands(struct tls *t, int fd, int64_t deadline, struct error *e)
 		if (blocked_or_failed(t, r, saved, &p.events, e) == -1)
 			return -1;
 		left = deadline - clock_mono_ms();
-		if (left <= 0 || (r = poll(&p, 1, (int)left)) == 0)
+		if (left <= 0 || (r = poll(&p, 1, (int)left)) == 0) {
+			*silent = BIO_number_read(SSL_get_rbio(t->ssl)) == 0;
 			return error_set(e, EX_UNAVAILABLE,
 			    "%s: timed out in the TLS handshake (is this a TLS port?)", t->peer);
+		}
 		if (r == -1)
 			return errno == EINTR ?
 			    error_set(e, EX_TEMPFAIL, "%s: interrupted while connecting", t->peer) :
@@ -184,10 +186,11 @@ shake_hands(struct tls *t, int fd, int64_t deadline, struct error *e)
 
 struct tls *
 tls_open(int fd, const struct transport_options *o, const char *peer, int64_t deadline,
-    struct error *e)
+    bool *silent, struct error *e)
 {
 	struct tls *t;
 
+	*silent = false;
 	if ((t = calloc(1, sizeof(*t))) == NULL) {
 		error_set(e, EX_SOFTWARE, "no memory");
 		return NULL;
@@ -210,7 +213,7 @@ tls_open(int fd, const struct transport_options *o, const char *peer, int64_t de
 		error_set(e, EX_SOFTWARE, "TLS cannot be set up: %s", queue_text());
 		goto err0;
 	}
-	if (set_name(t->ssl, o, e) == -1 || shake_hands(t, fd, deadline, e) == -1)
+	if (set_name(t->ssl, o, e) == -1 || shake_hands(t, fd, deadline, silent, e) == -1)
 		goto err0;
 	return t;
 err0:

@@ -13,9 +13,10 @@
 struct tls;
 
 /* Shake hands before ${deadline}. ${peer} names the server in messages. NULL
- * with ${e} as transport_open says. The caller keeps ${fd}. */
+ * with ${e} as transport_open says; *silent: it timed out without one byte
+ * from the server. The caller keeps ${fd}. */
 struct tls *tls_open(int fd, const struct transport_options *o, const char *peer,
-    int64_t deadline, struct error *e);
+    int64_t deadline, bool *silent, struct error *e);
 void tls_close(struct tls *t);
 
 /* > 0: bytes moved. 0: would block, *want says on which event (POLLIN or

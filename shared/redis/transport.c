@@ -159,6 +159,44 @@ open_tcp(struct transport *t, const struct transport_options *o, int64_t deadlin
 	return t->fd != -1 ? 0 : fail_connect(t, cause, e);
 }
 
+/* Does a server that is silent under TLS answer a PING in plain text? That is
+ * all that is ever said to it: the answer serves the message alone. A Redis
+ * waits for the line end that no TLS greeting seems to have, to its C. */
+static bool
+answers_plain_text(const struct transport_options *o, int64_t deadline)
+{
+	struct transport_options plain = *o;
+	struct transport *t;
+	size_t sent, at = 0, got = 0;
+	char in[16];
+
+	plain.tls = false;
+	if ((t = transport_open(&plain, deadline, NULL)) == NULL)
+		return false;
+	while (got == 0 && clock_mono_ms() < deadline &&
+	    transport_move(t, "PING\r\n" + at, 6 - at, &sent, in, sizeof(in), &got, deadline, NULL) == 0)
+		at += sent;
+	transport_close(t);
+	return got > 0 && (in[0] == '+' || in[0] == '-');
+}
+
+static int
+begin_tls(struct transport *t, const struct transport_options *o, int64_t deadline,
+    struct error *e)
+{
+	int64_t now = clock_mono_ms();
+	bool silent;
+
+	/* A quarter of the time is kept for a look at why nothing came. */
+	t->tls = tls_open(t->fd, o, t->peer, deadline - (deadline - now) / 4, &silent, e);
+	if (t->tls != NULL)
+		return 0;
+	if (silent && answers_plain_text(o, deadline))
+		error_set(e, EX_PROTOCOL, "%s: no TLS there: the server answers in plain text",
+		    t->peer);
+	return -1;
+}
+
 struct transport *
 transport_open(const struct transport_options *o, int64_t deadline, struct error *e)
 {
@@ -173,7 +211,7 @@ transport_open(const struct transport_options *o, int64_t deadline, struct error
 	if ((o->unix_path[0] != '\0' ? open_unix(t, o->unix_path, deadline, e)
 	                             : open_tcp(t, o, deadline, e)) == -1)
 		goto err0;
-	if (o->tls && (t->tls = tls_open(t->fd, o, t->peer, deadline, e)) == NULL)
+	if (o->tls && begin_tls(t, o, deadline, e) == -1)
 		goto err0;
 	return t;
 err0:

@@ -226,6 +226,12 @@ log_close(void)
 }
 
 bool
+log_failed(void)
+{
+	return the_log.file_failed;
+}
+
+bool
 log_wants(enum log_level level)
 {
 	return level <= the_log.options.level;
@@ -243,8 +249,6 @@ log_event(enum log_level level, const char *event, const struct bytes *key,
 
 	if (!log_wants(level) || !within_limit(event, level))
 		goto done;
-	/* errno may be an argument's %m. */
-	errno = saved;
 	va_start(ap, fmt);
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -254,7 +258,6 @@ log_event(enum log_level level, const char *event, const struct bytes *key,
 		said.n = sizeof(text) - 1;
 		more = malloc((size_t)n + 1);
 		if (more != NULL) {
-			errno = saved;
 			va_start(ap, fmt);
 			(void)vsnprintf(more, (size_t)n + 1, fmt, ap);
 			va_end(ap);

@@ -31,6 +31,8 @@ int log_open(const struct log_options *options, struct error *error);
 /* Write the counts of what repeat_limit suppressed, close the file. Returns -1
  * if any line could not be written to the file since log_open. */
 int log_close(void);
+/* Has a line failed to be written to the file so far? */
+bool log_failed(void);
 
 bool log_wants(enum log_level level);
 

@@ -119,9 +119,11 @@ run_finish(struct run *r, struct error *e)
 		.early = e->exit, .failed = res->failed, .critical = res->critical,
 		.findings = res->findings.total, .stopped = r->stopped,
 	};
-	decide(&f);
 	progress_end(&r->progress);
 	tell(&f);
+	/* Asked here, so that the result tells the exit code that will be. */
+	f.ending.unwritten = log_failed();
+	decide(&f);
 	if (print(&f)) {
 		f.ending.unwritten = true;
 		decide(&f);

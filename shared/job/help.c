@@ -8,7 +8,7 @@
 static const char common_options[] =
     "Options of all jobs:\n"
     "  -n, --dry-run           change nothing, say what would be done\n"
-    "  -q, --quiet             print problems only      -v, --verbose  print every detail\n"
+    "  -q, --quiet             print problems only; -v, --verbose: every detail\n"
     "  -c, --config FILE       instead of /etc/coordkeep/coordkeep.ini\n"
     "  --set SECTION.KEY=VALUE an option of the config, for this run\n"
     "  --format text|json, --progress auto|always|never, --wait DURATION,\n"

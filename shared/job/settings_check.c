@@ -12,8 +12,8 @@ contradiction(struct error *e, const char *low, int64_t low_ms, const char *rela
 {
 	char a[32], b[32];
 
-	duration_format(low_ms, a, sizeof(a));
-	duration_format(high_ms, b, sizeof(b));
+	duration_human(low_ms, a, sizeof(a));
+	duration_human(high_ms, b, sizeof(b));
 	return error_set(e, EX_CONFIG, "%s (%s) has to be %s %s (%s): %s", low, a, relation,
 	    high, b, why);
 }
@@ -95,28 +95,28 @@ warn_about_times(const struct settings *s)
 	char a[32], b[32];
 
 	if (s->ttl.heartbeat >= s->escalate_dead.dead_after) {
-		duration_format(s->ttl.heartbeat, a, sizeof(a));
-		duration_format(s->escalate_dead.dead_after, b, sizeof(b));
+		duration_human(s->ttl.heartbeat, a, sizeof(a));
+		duration_human(s->escalate_dead.dead_after, b, sizeof(b));
 		log_info("config-unwise", "[ttl] heartbeat (%s) is not less than [escalate-dead] "
 		    "dead_after (%s): a heartbeat outlives the time after which its writer counts "
 		    "as dead", a, b);
 	}
 	if (s->liveness.confirm >= s->escalate_dead.dead_after) {
-		duration_format(s->liveness.confirm, a, sizeof(a));
-		duration_format(s->escalate_dead.dead_after, b, sizeof(b));
+		duration_human(s->liveness.confirm, a, sizeof(a));
+		duration_human(s->escalate_dead.dead_after, b, sizeof(b));
 		log_info("config-unwise", "[liveness] confirm (%s) is not less than [escalate-dead] "
 		    "dead_after (%s): a first sight takes longer than a verdict from history", a, b);
 	}
 	if (s->rotate.drain < s->ttl.signal + s->ttl.retry) {
-		duration_format(s->rotate.drain, a, sizeof(a));
-		duration_format(s->ttl.signal + s->ttl.retry, b, sizeof(b));
+		duration_human(s->rotate.drain, a, sizeof(a));
+		duration_human(s->ttl.signal + s->ttl.retry, b, sizeof(b));
 		log_info("config-unwise", "[secret-rotate-phase] drain (%s) is less than [ttl] signal "
 		    "and retry together (%s): messages signed with the old secret may still be on "
 		    "their way when it ends", a, b);
 	}
 	if (s->escalate_dead.spawn_timeout >= s->escalate_dead.escalation_ttl) {
-		duration_format(s->escalate_dead.spawn_timeout, a, sizeof(a));
-		duration_format(s->escalate_dead.escalation_ttl, b, sizeof(b));
+		duration_human(s->escalate_dead.spawn_timeout, a, sizeof(a));
+		duration_human(s->escalate_dead.escalation_ttl, b, sizeof(b));
 		log_info("config-unwise", "[escalate-dead] spawn_timeout (%s) is not less than "
 		    "[escalate-dead] escalation_ttl (%s): a spawn request is gone before it is "
 		    "found to be late", a, b);
@@ -133,15 +133,15 @@ settings_check(const struct settings *s, struct error *e)
 
 	warn_about_times(s);
 	if (longest_exchange(s) > s->job.lease_ttl / 2) {
-		duration_format(longest_exchange(s), a, sizeof(a));
-		duration_format(s->job.lease_ttl, b, sizeof(b));
+		duration_human(longest_exchange(s), a, sizeof(a));
+		duration_human(s->job.lease_ttl, b, sizeof(b));
 		log_info("config-unwise", "an exchange with all its [redis] retries can take %s, more "
 		    "than half of [job] lease_ttl (%s): a run in trouble can lose its lease", a, b);
 	}
 	if (s->reap_stale.orphans == ORPHANS_REAP &&
 	    s->reap_stale.orphan_after < s->reap_stale.stale_after) {
-		duration_format(s->reap_stale.orphan_after, a, sizeof(a));
-		duration_format(s->reap_stale.stale_after, b, sizeof(b));
+		duration_human(s->reap_stale.orphan_after, a, sizeof(a));
+		duration_human(s->reap_stale.stale_after, b, sizeof(b));
 		log_info("config-unwise", "[reap-stale] orphan_after (%s) is less than [reap-stale] "
 		    "stale_after (%s)", a, b);
 	}

@@ -143,7 +143,8 @@ take_host(struct bytes s, struct redis_target *t, struct error *e)
 		host = slice(s, 0, end);
 	}
 	if (host.n == 0)
-		return error_set(e, EX_CONFIG, "the Redis URL names no host");
+		return error_set(e, EX_CONFIG, "the Redis URL names no host (a / in the "
+		    "password has to be written %%2F)");
 	t->port = DEFAULT_PORT;
 	if (end < s.n) {
 		port = bytes_from(s, end + 1);

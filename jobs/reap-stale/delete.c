@@ -3,60 +3,33 @@
 
 #include <openssl/evp.h>
 
-#include "delete.h"
+#include "batch.h"
 
 #include "base/log.h"
-#include "coordination/record.h"
+#include "coordination/payload.h"
 #include "look.h"
-#include "redis/script.h"
 
-#define BATCH_KEYS 1000
-#define BATCH_BYTES (1 << 20)
 /* Longer payloads are compared by their digest: hashing costs less than sending. */
 #define WHOLE_MAX 4096
+/* An owner is looked at again if the last look is older than that. */
+#define LOOK_AGAIN_MS 1000
 
 /*
- * Unlink KEYS[1] if its DUMP is still ARGV[1] (or, where ARGV[3] is 1, has that
- * SHA-1), and its expiry has not moved later than ARGV[2] ms from now: a
- * refresh can write the very same bytes. -1 gone, 0 changed, 1 unlinked.
+ * Unlink KEYS[1] if it still is ARGV[1] - its value (ARGV[3] "s"), its DUMP ("d") or its
+ * DUMP's SHA-1 ("h") - and its expiry has not moved later than ARGV[2] ms from
+ * now: a refresh can write the very same bytes. -1 gone, 0 changed, 1 unlinked.
  */
 static const char unlink_unchanged[] =
     "local t = redis.call('PTTL', KEYS[1])\n"
     "if t == -2 then return -1 end\n"
     "local seen = tonumber(ARGV[2])\n"
     "if seen >= 0 and (t == -1 or t > seen) then return 0 end\n"
-    "local d = redis.call('DUMP', KEYS[1])\n"
-    "if ARGV[3] == '1' then d = redis.sha1hex(d) end\n"
-    "if d ~= ARGV[1] then return 0 end\n"
+    "local v\n"
+    "if ARGV[3] == 's' then v = redis.pcall('GET', KEYS[1])\n"
+    "else v = redis.call('DUMP', KEYS[1]) end\n"
+    "if ARGV[3] == 'h' then v = redis.sha1hex(v) end\n"
+    "if v ~= ARGV[1] then return 0 end\n"
     "return redis.call('UNLINK', KEYS[1])\n";
-
-enum step { STEP_READING, STEP_READ, STEP_LEFT };
-
-struct item {
-	struct deleter *deleter;
-	struct candidate *owner;
-	enum family family;
-	enum step step;
-	int64_t pttl;
-	struct bytes key;   /* in memory of its own */
-	struct bytes dump;  /* in memory of its own */
-	int64_t stamp;      /* what it says of its own time, 0 = nothing */
-	bool missent;       /* its reply was lost: what became of it is unknown */
-};
-
-struct deleter {
-	struct reap *reap;
-	struct script script;
-	bool loaded;
-	struct journal *journal;
-	struct buf path;    /* kept when the journal is closed */
-	struct item *items; /* BATCH_KEYS + a page */
-	size_t n, cap;
-	size_t bytes;
-	uint32_t batch;
-	struct error error; /* of a callback */
-	bool failed;
-};
 
 struct deleter *
 deleter_new(struct reap *r, struct error *e)
@@ -72,12 +45,19 @@ deleter_new(struct reap *r, struct error *e)
 	return d;
 }
 
+/* Has it been read, and is it to go? */
+static bool
+is_due(const struct item *item)
+{
+	return item->form == FORM_STRING || item->form == FORM_DUMP;
+}
+
 static void
 empty(struct deleter *d)
 {
 	for (size_t i = 0; i < d->n; i++) {
 		free((void *)(uintptr_t)d->items[i].key.p);
-		free((void *)(uintptr_t)d->items[i].dump.p);
+		free((void *)(uintptr_t)d->items[i].bytes.p);
 	}
 	d->n = 0;
 	d->bytes = 0;
@@ -93,6 +73,7 @@ deleter_free(struct deleter *d)
 	empty(d);
 	journal_close(d->journal, &ignored);
 	buf_free(&d->path);
+	buf_free(&d->payload);
 	free(d->items);
 	free(d);
 }
@@ -109,170 +90,23 @@ deleter_journal_path(const struct deleter *d)
 	return d->path.n > 0 ? d->path.p : NULL;
 }
 
+/* A heartbeat that is not as it was judged was written by one that lives. */
 static void
-give_up(struct deleter *d, struct item *item, const struct reply *r, const char *what)
+compare(struct deleter *d, struct candidate *c, uint64_t digest, int64_t pttl)
 {
-	struct error e = { 0 };
-
-	item->step = STEP_LEFT;
-	if (item->owner != NULL)
-		item->owner->failed = true;
-	reply_fail(r, &e, "%s", what);
-	result_failed(d->reap->result, "read-failed", item->key, "%s", e.text);
-	/* Refused or away: the rest would fail in the same way. */
-	if (e.exit != EX_CRITICAL && !d->failed) {
-		d->failed = true;
-		d->error = e;
-	}
-}
-
-static bool
-copy(struct deleter *d, struct bytes from, struct bytes *to)
-{
-	char *p = malloc(from.n > 0 ? from.n : 1);
-
-	if (p == NULL) {
-		d->failed = true;
-		error_set(&d->error, EX_SOFTWARE, "out of memory");
-		return false;
-	}
-	if (from.n > 0)
-		memcpy(p, from.p, from.n);
-	*to = (struct bytes){ p, from.n };
-	d->bytes += from.n;
-	return true;
-}
-
-/* What carries a time says whether it is newer than the threshold. */
-static bool
-has_time(enum family f)
-{
-	return f == FAMILY_SIGNAL || f == FAMILY_ACK || f == FAMILY_ACTIVITY;
-}
-
-static void
-on_stamp(void *ctx, size_t tag, const struct reply *r)
-{
-	struct deleter *d = ctx;
-	struct item *item = &d->items[tag];
-	struct record *record;
-	struct stamp stamp;
-	struct bytes value, names;
-	const char *why;
-
-	if (item->step == STEP_LEFT || !reply_string(r, &value) ||
-	    (record = record_parse(value, &why)) == NULL)
+	if (run_forced(d->reap->run) && d->reap->options->coordinator != NULL)
+		return; /* a person asked to clean up after one that lives */
+	if (c->heartbeat && digest == c->digest &&
+	    (c->pttl == TTL_NONE || (pttl != TTL_NONE && pttl <= c->pttl)))
 		return;
-	if (item->family == FAMILY_ACTIVITY ? record_activity_time(record, &stamp) :
-	                                      record_signal_time(record, &stamp))
-		item->stamp = stamp.ms;
-	/* "ack:a:b" may be a's or a:b's; a value that names another of these decides. */
-	if (item->family == FAMILY_ACK && item->owner != NULL &&
-	    record_text(record, "coordinatorId", &names) &&
-	    !bytes_equal(names, item->owner->id) && key_may_belong(item->key, names) &&
-	    (item->owner = map_find(d->reap->candidates, names)) == NULL) {
-		item->step = STEP_LEFT;
-		result_count(d->reap->result, "keys-of-uncertain-owner", 1);
-	}
-	record_free(record);
+	if (!c->revived)
+		log_event(LOG_LEVEL_INFO, "revived", &c->id,
+		    "alive after all: its heartbeat changed since it was judged; left");
+	c->revived = true;
 }
 
-static void
-on_dump(void *ctx, size_t tag, const struct reply *r)
-{
-	struct deleter *d = ctx;
-	struct item *item = &d->items[tag];
-	struct bytes dump;
-
-	if (item->step == STEP_LEFT)
-		return;
-	if (r != NULL && reply_is_nil(r)) {
-		item->step = STEP_LEFT;
-		result_count(d->reap->result, "keys-gone-meanwhile", 1);
-	} else if (!reply_string(r, &dump))
-		give_up(d, item, r, "DUMP");
-	else if (copy(d, dump, &item->dump))
-		item->step = STEP_READ;
-	else
-		item->step = STEP_LEFT;
-}
-
-static void
-on_pttl(void *ctx, size_t tag, const struct reply *r)
-{
-	struct deleter *d = ctx;
-	struct item *item = &d->items[tag];
-
-	if (item->step == STEP_LEFT)
-		return;
-	if (!reply_integer(r, &item->pttl)) {
-		give_up(d, item, r, "PTTL");
-		return;
-	}
-	if (CLIENT_ADD(d->reap->client, CLIENT_REPEAT, on_dump, d, tag, B("DUMP"), item->key) != 0 ||
-	    (has_time(item->family) && CLIENT_ADD(d->reap->client, CLIENT_REPEAT, on_stamp, d,
-	        tag, B("GET"), item->key) != 0)) {
-		d->failed = true;
-		error_set(&d->error, EX_SOFTWARE, "out of memory");
-	}
-}
-
-static void
-on_memory(void *ctx, size_t tag, const struct reply *r)
-{
-	struct deleter *d = ctx;
-	struct item *item = &d->items[tag];
-	int64_t size;
-
-	if (r != NULL && reply_is_nil(r)) {
-		item->step = STEP_LEFT;
-		result_count(d->reap->result, "keys-gone-meanwhile", 1);
-	} else if (!reply_integer(r, &size))
-		give_up(d, item, r, "MEMORY USAGE");
-	else if (size > d->reap->settings->reap_stale.undo_value_max) {
-		item->step = STEP_LEFT;
-		if (item->owner != NULL)
-			item->owner->failed = true;
-		result_finding(d->reap->result, "value-too-large", SEVERITY_WARNING, item->key,
-		    "left: it takes %lld bytes, more than undo_value_max = %lld; copying it would "
-		    "stall the server (UNLINK it by hand)", (long long)size,
-		    (long long)d->reap->settings->reap_stale.undo_value_max);
-	}
-}
-
-int
-deleter_offer(struct deleter *d, struct bytes key, enum family f, struct candidate *owner)
-{
-	struct client *c = d->reap->client;
-	struct item *item;
-
-	if (d->failed)
-		return -1;
-	if (d->n == d->cap) {
-		size_t cap = d->cap == 0 ? 256 : d->cap * 2;
-		struct item *items = realloc(d->items, cap * sizeof *items);
-
-		if (items == NULL)
-			goto memory;
-		d->items = items;
-		d->cap = cap;
-	}
-	item = &d->items[d->n];
-	*item = (struct item){ .owner = owner, .family = f };
-	if (!copy(d, key, &item->key))
-		return -1;
-	d->n++;
-	if (CLIENT_ADD(c, CLIENT_REPEAT, on_memory, d, d->n - 1, B("MEMORY"), B("USAGE"),
-	        item->key) == 0 &&
-	    CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, d, d->n - 1, B("PTTL"), item->key) == 0)
-		return 0;
-memory:
-	d->failed = true;
-	return error_set(&d->error, EX_SOFTWARE, "out of memory");
-}
-
-/* A time that is newer than the threshold was written by somebody, or for
- * somebody, after the coordinator fell silent: left for a later run. */
+/* A heartbeat that changed, and a time that is newer than the threshold: written by
+ * somebody, or for somebody, after the coordinator fell silent. */
 static void
 leave_newer(struct deleter *d, int64_t now)
 {
@@ -280,16 +114,34 @@ leave_newer(struct deleter *d, int64_t now)
 
 	for (size_t i = 0; i < d->n; i++) {
 		struct item *item = &d->items[i];
-		int64_t threshold = item->owner != NULL && item->owner->orphan ?
+		const int64_t threshold = item->owner != NULL && item->owner->orphan ?
 		    s->reap_stale.orphan_after : s->reap_stale.stale_after;
 
-		if (item->owner == NULL || run_forced(d->reap->run) || item->step != STEP_READ ||
+		if (item->family == FAMILY_HEARTBEAT && item->owner != NULL && is_due(item))
+			compare(d, item->owner, roster_digest(item->bytes), item->pttl);
+		if (item->owner == NULL || run_forced(d->reap->run) || !is_due(item) ||
 		    item->stamp == 0 || item->stamp <= now - threshold)
 			continue;
-		item->step = STEP_LEFT;
+		item->form = FORM_LEFT;
 		result_count(d->reap->result, "keys-newer-than-threshold", 1);
 		log_event(LOG_LEVEL_DEBUG, "newer", &item->key, "left: newer than the threshold");
 	}
+}
+
+static int
+write_intent(struct deleter *d, const struct item *item, int64_t now, struct error *e)
+{
+	struct bytes payload = item->bytes;
+
+	if (item->form == FORM_STRING) {
+		buf_reset(&d->payload);
+		if (!payload_of_string(item->bytes, &d->payload))
+			return error_set(e, EX_SOFTWARE, "out of memory");
+		payload = buf_view(&d->payload);
+	}
+	return journal_intent(d->journal, item->key, payload, item->pttl < 0 ? 0 : now + item->pttl,
+	    item->owner != NULL ? item->owner->id : B(""),
+	    item->owner != NULL ? item->owner->verdict : "reset", e);
 }
 
 static int
@@ -315,22 +167,15 @@ write_intents(struct deleter *d, int64_t now, struct error *e)
 		if (buf_cstr(&d->path) == NULL)
 			return error_set(e, EX_SOFTWARE, "out of memory");
 	}
-	for (size_t i = 0; i < d->n; i++) {
-		const struct item *item = &d->items[i];
-
-		if (item->step == STEP_READ &&
-		    journal_intent(d->journal, item->key, item->dump,
-		        item->pttl < 0 ? 0 : now + item->pttl,
-		        item->owner != NULL ? item->owner->id : B(""),
-		        item->owner != NULL ? item->owner->verdict : "reset", e) != 0)
+	for (size_t i = 0; i < d->n; i++)
+		if (is_due(&d->items[i]) && write_intent(d, &d->items[i], now, e) != 0)
 			return -1;
-	}
 	return journal_commit(d->journal, e);
 }
 
 /* Is any owner of this batch alive after all? Its heartbeat must be as it was judged. */
 static int
-look_again(struct deleter *d, struct error *e)
+look_again(struct deleter *d, int64_t now, struct error *e)
 {
 	struct candidate **owners = calloc(d->n, sizeof(struct candidate *));
 	struct bytes *ids = calloc(d->n, sizeof *ids);
@@ -338,35 +183,23 @@ look_again(struct deleter *d, struct error *e)
 	size_t n = 0, i;
 	int outcome = 0;
 
-	d->batch++;
 	if (owners == NULL || ids == NULL || looks == NULL)
 		outcome = error_set(e, EX_SOFTWARE, "out of memory");
 	for (i = 0; outcome == 0 && i < d->n; i++) {
 		struct candidate *c = d->items[i].owner;
 
-		if (d->items[i].step != STEP_READ || c == NULL || c->checked == d->batch)
+		if (!is_due(&d->items[i]) || c == NULL ||
+		    (c->looked != 0 && now - c->looked < LOOK_AGAIN_MS))
 			continue;
-		c->checked = d->batch;
+		c->looked = now;
 		owners[n] = c;
 		ids[n++] = c->id;
 	}
 	if (outcome == 0)
-		outcome = look_many(d->reap->client, ids, n, run_now(d->reap->run), NULL, looks, e);
-	for (i = 0; outcome == 0 && i < n; i++) {
-		struct candidate *c = owners[i];
-
-		if (run_forced(d->reap->run) && d->reap->options->coordinator != NULL)
-			continue; /* a person asked to clean up after one that lives */
-		if (looks[i].form == HEARTBEAT_ABSENT)
-			continue;
-		if (c->heartbeat && looks[i].digest == c->digest &&
-		    (c->pttl == TTL_NONE || (looks[i].pttl != TTL_NONE && looks[i].pttl <= c->pttl)))
-			continue;
-		if (!c->revived)
-			log_event(LOG_LEVEL_INFO, "revived", &c->id,
-			    "alive after all: its heartbeat changed since it was judged; left");
-		c->revived = true;
-	}
+		outcome = look_many(d->reap->client, ids, n, now, NULL, looks, e);
+	for (i = 0; outcome == 0 && i < n; i++)
+		if (looks[i].form != HEARTBEAT_ABSENT)
+			compare(d, owners[i], looks[i].digest, looks[i].pttl);
 	free(owners);
 	free(ids);
 	free(looks);
@@ -377,11 +210,9 @@ static const char *
 outcome_of(struct deleter *d, struct item *item, const struct reply *r)
 {
 	struct result *result = d->reap->result;
-	struct error e = { 0 };
 	int64_t v;
 
 	if (r == NULL) {
-		item->missent = true;
 		if (item->owner != NULL)
 			item->owner->failed = true;
 		result_failed(result, "delete-unknown", item->key,
@@ -389,14 +220,7 @@ outcome_of(struct deleter *d, struct item *item, const struct reply *r)
 		return NULL;
 	}
 	if (!reply_integer(r, &v)) {
-		reply_fail(r, &e, "UNLINK");
-		if (item->owner != NULL)
-			item->owner->failed = true;
-		result_failed(result, "delete-failed", item->key, "not deleted: %s", e.text);
-		if (e.exit != EX_CRITICAL && !d->failed) {
-			d->failed = true;
-			d->error = e;
-		}
+		deleter_give_up(d, item, r, "delete-failed", "UNLINK");
 		return "failed";
 	}
 	if (v == 1) {
@@ -449,31 +273,31 @@ static int
 queue_unlink(struct deleter *d, size_t i)
 {
 	const struct item *item = &d->items[i];
-	const bool digest = item->dump.n > WHOLE_MAX;
+	const bool digest = item->form == FORM_DUMP && item->bytes.n > WHOLE_MAX;
 	char pttl[24], sha1[41];
 	struct bytes argv[4];
 
-	if (digest && sha1_hex(item->dump, sha1) != 0)
+	if (digest && sha1_hex(item->bytes, sha1) != 0)
 		return -1;
 	argv[0] = item->key;
-	argv[1] = digest ? (struct bytes){ sha1, 40 } : item->dump;
+	argv[1] = digest ? (struct bytes){ sha1, 40 } : item->bytes;
 	argv[2] = bytes_of_int(item->pttl, pttl);
-	argv[3] = digest ? B("1") : B("0");
+	argv[3] = item->form == FORM_STRING ? B("s") : digest ? B("h") : B("d");
 	return script_add(d->reap->client, &d->script, CLIENT_ONCE, on_unlink, d, i, 1, 4, argv);
 }
 
 static int
-delete_batch(struct deleter *d, struct error *e)
+delete_batch(struct deleter *d, int64_t now, struct error *e)
 {
 	if (!d->loaded && script_load(d->reap->client, &d->script, e) != 0)
 		return -1;
 	d->loaded = true;
-	if (look_again(d, e) != 0)
+	if (look_again(d, now, e) != 0)
 		return -1;
 	for (size_t i = 0; i < d->n; i++) {
 		struct item *item = &d->items[i];
 
-		if (item->step != STEP_READ)
+		if (!is_due(item))
 			continue;
 		if (item->owner != NULL &&
 		    (item->owner->revived ||
@@ -498,7 +322,7 @@ pretend(struct deleter *d)
 	for (size_t i = 0; i < d->n; i++) {
 		struct item *item = &d->items[i];
 
-		if (item->step != STEP_READ ||
+		if (!is_due(item) ||
 		    (item->family == FAMILY_HEARTBEAT && item->owner != NULL && item->owner->failed))
 			continue;
 		if (item->owner != NULL)
@@ -525,13 +349,13 @@ deleter_flush(struct deleter *d, struct error *e)
 	} else {
 		leave_newer(d, now);
 		for (size_t i = 0; i < d->n; i++)
-			any = any || d->items[i].step == STEP_READ;
+			any = any || is_due(&d->items[i]);
 		if (any && run_dry(d->reap->run))
 			pretend(d);
 		else if (any && run_keep_lease(d->reap->run, e) != 0)
 			outcome = -1;
 		else if (any && (outcome = write_intents(d, now, e)) == 0)
-			outcome = delete_batch(d, e);
+			outcome = delete_batch(d, now, e);
 	}
 	if (outcome == 0 && d->failed) {
 		*e = d->error;

@@ -4,8 +4,7 @@
 #include "reap.h"
 
 /*
- * Deletes keys in batches: each is read (MEMORY USAGE, PTTL, DUMP, and for what carries a time its
- * value), written to the undo journal and fsynced; then the owners are looked at once more;
+ * Deletes keys in batches: each is read (PTTL and its value, or MEMORY USAGE and DUMP), written to the undo journal and fsynced; then the owners are looked at once more;
  * then each key is unlinked only if it is still what was read.
  */
 struct deleter;

@@ -130,7 +130,7 @@ queue(struct client *c, struct reading *g)
 
 	bytes_of_int(HEARTBEAT_MAX, max);
 	key_make(&key, FAMILY_ACTIVITY, g->id);
-	outcome = key.failed ? -1 :
+	outcome = key.failed ? -1 : g->roster == NULL ? 0 :
 	    CLIENT_ADD(c, CLIENT_REPEAT, on_activity, g, 0, B("GETRANGE"), buf_view(&key),
 	        B("0"), bytes_str(max));
 	buf_reset(&key);

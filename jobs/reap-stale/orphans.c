@@ -161,8 +161,7 @@ enter(struct orphans *o, struct bytes id, enum family f, struct bytes key, uint6
 	}
 	if (orphan == NULL && (orphan = map_put(o->ids, id, NULL)) == NULL)
 		return -1;
-	/* A sum, so that the order does not matter. A key that SCAN returns twice
-	 * changes it, which costs a delay and nothing else. */
+	/* A sum: no order. A key that SCAN returns twice costs a delay and nothing else. */
 	orphan->digest += mix(roster_digest(key), value);
 	orphan->keys++;
 	orphan->ttl_less += o->pttl == TTL_NONE;
@@ -252,7 +251,7 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	if (f == FAMILY_IDEMPOTENCY)
 		stamp.ms = idempotency_time(key);
 	else if (c.n > 1) {
-		/* Which of the ids that an ack may be of? Only its value can say. */
+		/* Of which id is the ack? Only its value can say. */
 		last = 0;
 		for (size_t i = 0; i < c.n && record != NULL; i++)
 			if (record_text(record, "coordinatorId", &names) && bytes_equal(names, c.ids[i])) {

@@ -278,21 +278,6 @@ condemn_departed(struct reap *r, struct error *e)
 	return 0;
 }
 
-static void
-drop_candidates(struct reap *r)
-{
-	struct bytes id;
-	void *value;
-	size_t at = 0;
-
-	while (map_next(r->candidates, &at, &id, &value)) {
-		struct candidate *c = value;
-
-		free((void *)(uintptr_t)c->id.p);
-		map_remove(r->candidates, id);
-	}
-}
-
 /* Candidates whose heartbeat is still there. */
 static int64_t
 silent(const struct reap *r)
@@ -327,10 +312,8 @@ work_brake(struct reap *r, struct error *e)
 		    (long long)b.known, brake_cause_name(b.cause),
 		    r->brake ? "nothing is reaped until they are back; --override-brake goes on" :
 		               "overridden, going on");
-	if (r->brake) {
-		drop_candidates(r);
+	if (r->brake)
 		return 0;
-	}
 	return run_dry(r->run) ? 0 : census_keep(&census, r->client, buf_cstr(&r->baseline_file),
 	    r->began, run_now(r->run), r->settings->liveness.roster_keep, e);
 }

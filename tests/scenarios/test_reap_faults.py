@@ -22,6 +22,9 @@ def user(r, *rules):
 @pytest.mark.parametrize("rule", ["-evalsha", "-dump", "-scan", "-unlink", "-memory", "-hscan"])
 def test_a_permission_that_lacks(server, r, job, heartbeat, rule):
     dead(r, heartbeat)
+    for i in range(3):  # not a string, so that DUMP and MEMORY USAGE are needed
+        r.rpush(f"coordinator:activity:c{i}", "x")
+        r.delete(f"blocking:state:c{i}")
     before = snapshot(r)
     user(r, rule)
     url = server.url.replace("unix://", "unix://limited:pw@")

@@ -11,6 +11,7 @@ Suite *suite_brake(void);
 Suite *suite_journal(void);
 Suite *suite_liveness(void);
 Suite *suite_signature(void);
+Suite *suite_payload(void);
 
 static Suite *(*const suites[])(void) = {
 	suite_keys,
@@ -20,6 +21,7 @@ static Suite *(*const suites[])(void) = {
 	suite_journal,
 	suite_liveness,
 	suite_signature,
+	suite_payload,
 	NULL
 };
 

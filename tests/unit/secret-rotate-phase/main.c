@@ -1,0 +1,37 @@
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <check.h>
+
+/* Unit tests of secret-rotate-phase: a line here and one in the table for each suite. */
+Suite *suite_hosts(void);
+Suite *suite_envtext(void);
+Suite *suite_envfile(void);
+Suite *suite_rotation(void);
+Suite *suite_phase(void);
+Suite *suite_orders(void);
+
+static Suite *(*const suites[])(void) = {
+	suite_hosts,
+	suite_envtext,
+	suite_envfile,
+	suite_rotation,
+	suite_phase,
+	suite_orders,
+	NULL
+};
+
+int
+main(void)
+{
+	SRunner *runner = srunner_create(NULL);
+	int failed;
+	size_t i;
+
+	for (i = 0; suites[i] != NULL; i++)
+		srunner_add_suite(runner, suites[i]());
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

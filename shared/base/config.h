@@ -43,8 +43,9 @@ struct config_patterns {
 	struct config_pattern *first;
 };
 
-/* Set every option to its default. -1 with ${e} (EX_SOFTWARE: a default that
- * its own row refuses; or no memory). */
+/* Set every option of ${settings}, which is zeroed or was set before, to its
+ * default; patterns have none. -1 with ${e} (EX_SOFTWARE: a default that its
+ * own row refuses; or no memory). */
 int config_defaults(const struct config_option *table, void *settings, struct error *e);
 /**
  * config_load(table, settings, path, must_exist, e):
@@ -54,7 +55,10 @@ int config_defaults(const struct config_option *table, void *settings, struct er
  * not take, trailing text, a line too long for inih, a line that is neither
  * section, option nor comment, an indented continuation, a NUL byte, a
  * directory or other special file. A missing file is an error only if
- * ${must_exist}. A value ends at the line's end; " ;" begins a comment.
+ * ${must_exist}. A value ends at the line's end; " ;" begins a comment, but not
+ * behind the value of a CONFIG_STRING, where it is refused: it would cut a
+ * shell command in two. A pattern replaces one of the same name that
+ * ${settings} had before.
  */
 int config_load(const struct config_option *table, void *settings, const char *path,
     bool must_exist, struct error *e);

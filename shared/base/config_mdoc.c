@@ -78,12 +78,11 @@ print_option(const struct config_option *o, FILE *out)
 		buf_str(&text, ", never printed");
 	buf_str(&text, has_default ? "; the default is" : o->type == CONFIG_PATTERN ?
 	    ", any number of times." : "; empty by default.");
-	fputs(".It Ic ", out);
-	if (o->type == CONFIG_PATTERN) /* a "." of its own would be taken for a delimiter */
-		fprintf(out, "\"%s.\" Ns Ar name", o->key);
+	/* \&: a dot at the end of an argument is taken for punctuation. */
+	if (o->type == CONFIG_PATTERN)
+		fprintf(out, ".It Ic \"%s.\\&\" Ns Ar name\n", o->key);
 	else
-		print_argument(o->key, out);
-	fputc('\n', out);
+		fprintf(out, ".It Ic \"%s\"\n", o->key);
 	print_text(o->help == NULL ? "" : o->help, out);
 	if (!text.failed)
 		print_text(buf_cstr(&text), out);
@@ -105,8 +104,8 @@ config_print_mdoc(const struct config_option *table, FILE *out)
 		if (last == NULL || strcmp(last->section, o->section) != 0) {
 			if (last != NULL)
 				fputs(".El\n", out);
-			fputs(".Ss ", out);
-			fprintf(out, "[%s]\n.Bl -tag -width Ds\n", o->section);
+			/* \&: a bracket at the end of a line is taken for punctuation. */
+			fprintf(out, ".Ss [%s]\\&\n.Bl -tag -width Ds\n", o->section);
 		}
 		if (print_option(o, out) == -1)
 			return -1;

@@ -24,7 +24,8 @@ struct log_options {
  * log_open(options, error):
  * Choose the form (auto: "<N>"-prefixed for the journal when JOURNAL_STREAM
  * names stderr (systemd.exec(5)), human on a terminal, else logfmt with an RFC
- * 3339 UTC time) and open the file. Strings in ${options} must outlive the log.
+ * 3339 UTC time; the file has logfmt then) and open the file. Strings in
+ * ${options} must outlive the log; SIGPIPE is the caller's to ignore.
  * Return 0, or -1 with ${error} (EX_CANTCREAT, names the file).
  */
 int log_open(const struct log_options *options, struct error *error);

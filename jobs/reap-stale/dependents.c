@@ -191,22 +191,6 @@ delete_heartbeats(struct reap *r, struct error *e)
 	return outcome;
 }
 
-static void
-tell(struct reap *r)
-{
-	struct bytes id;
-	void *value;
-	size_t at = 0;
-
-	while (map_next(r->candidates, &at, &id, &value)) {
-		const struct candidate *c = value;
-
-		if (c->deleted > 0)
-			log_event(LOG_LEVEL_INFO, "reaped", &id, "%s %u keys (%s)",
-			    run_dry(r->run) ? "would delete" : "deleted", c->deleted, c->verdict);
-	}
-}
-
 int
 dependents_run(struct reap *r, struct error *e)
 {
@@ -225,6 +209,5 @@ dependents_run(struct reap *r, struct error *e)
 	if (outcome == 0)
 		outcome = delete_heartbeats(r, e);
 	orphans_free(p.orphans);
-	tell(r);
 	return outcome;
 }

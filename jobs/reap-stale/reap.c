@@ -69,36 +69,6 @@ reap_open(struct reap *r, struct run *run, struct error *e)
 	    &r->has_baseline, e);
 }
 
-/* Those whose keys went, and whose heartbeat, if there was one, went too. */
-static void
-say_summary(struct reap *r)
-{
-	const bool dry = run_dry(r->run);
-	int64_t coordinators = 0, keys = 0;
-	struct bytes id;
-	void *value;
-	size_t at = 0;
-
-	while (map_next(r->candidates, &at, &id, &value)) {
-		const struct candidate *c = value;
-
-		if (c->deleted == 0)
-			continue;
-		coordinators++;
-		keys += c->deleted;
-	}
-	result_count(r->result, dry ? "coordinators-to-reap" : "coordinators-reaped",
-	    coordinators);
-	if (r->options->coordinator == NULL)
-		result_say(r->result, "Found %lld heartbeat keys", (long long)r->heartbeats);
-	if (coordinators == 0)
-		result_say(r->result, "No stale keys found");
-	else
-		result_say(r->result, "%s %lld stale coordinator%s (%lld keys)",
-		    dry ? "Would clean up" : "Cleaned up", (long long)coordinators,
-		    coordinators == 1 ? "" : "s", (long long)keys);
-}
-
 /* After an early end the counts still say what was done, so this is called on either way out. */
 static int
 finish(struct reap *r, int outcome, struct error *e)
@@ -109,23 +79,13 @@ finish(struct reap *r, int outcome, struct error *e)
 		*e = later;
 		outcome = -1;
 	}
-	if (!r->options->all)
-		say_summary(r);
-	if (!run_dry(r->run) && deleter_journal_path(r->deleter) != NULL)
-		result_say(r->result, "Undo with: reap-stale --undo %s",
-		    deleter_journal_path(r->deleter));
 	if (outcome == 0 && !run_dry(r->run) && !r->options->all) {
 		roster_forget_old(&r->roster, run_now(r->run),
 		    r->settings->liveness.roster_keep);
 		outcome = roster_save(r->client, &r->roster,
 		    r->settings->liveness.roster_keep, e);
 	}
-	if (outcome != 0)
-		result_say(r->result, "Cleanup did not end: %s", e->text);
-	else if (run_dry(r->run))
-		result_say(r->result, "Dry run: nothing was changed");
-	else
-		result_say(r->result, "Cleanup complete");
+	tell(r, outcome == 0 ? NULL : e->text);
 	return outcome;
 }
 

@@ -53,6 +53,7 @@ struct reap {
 	bool brake;              /* the brake is on: nothing is reaped */
 	struct buf baseline_file;
 	int64_t heartbeats;      /* keys that the survey found */
+	int64_t oldest;          /* the greatest stamped age among them, ms */
 	struct deleter *deleter;
 };
 
@@ -80,6 +81,9 @@ int orphans_note(struct orphans *o, enum family f, const struct bytes *key, stru
 void orphans_again(struct orphans *o);
 /* After a complete pass: report, remember, and offer the keys of those that are to go. */
 int orphans_settle(struct orphans *o, struct error *e);
+
+/* tell.c: the summary, the JSON object and the metrics. ${why} a run did not end, or NULL. */
+void tell(struct reap *r, const char *why);
 
 /* undo.c */
 int undo_run(struct run *run, const char *path, struct error *e);

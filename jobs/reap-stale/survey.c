@@ -126,6 +126,8 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	if (l.form == HEARTBEAT_ABSENT || (entry != NULL && entry->seen_now))
 		return;
 	reap->heartbeats++;
+	if (l.form == HEARTBEAT_READABLE && now - l.stamp > reap->oldest)
+		reap->oldest = now - l.stamp;
 	reply_string(r, &sight.heartbeat_bytes);
 	if ((entry = roster_observe(&reap->roster, id, &sight)) == NULL)
 		goto memory;
@@ -167,7 +169,7 @@ again(void *ctx)
 	void *value;
 	size_t at = 0;
 
-	s->reap->heartbeats = 0;
+	s->reap->heartbeats = s->reap->oldest = 0;
 	while (map_next(s->doubts, &at, &id, &value))
 		map_remove(s->doubts, id);
 	at = 0;

@@ -1,0 +1,115 @@
+#include "base/log.h"
+#include "delete.h"
+#include "reap.h"
+
+#define SHOWN_MAX 1000
+
+struct sums {
+	int64_t coordinators, keys;
+	json_t *shown; /* the first of them, for JSON; may be NULL */
+};
+
+static void
+show(struct sums *sums, const struct candidate *c)
+{
+	const char *field;
+	json_t *id, *row;
+
+	if (sums->shown == NULL || json_array_size(sums->shown) >= SHOWN_MAX)
+		return;
+	id = result_json_key(c->id, &field);
+	row = json_pack("{s:s, s:I, s:I}", "verdict", c->verdict, "silence_ms",
+	    (json_int_t)c->silence, "keys", (json_int_t)c->deleted);
+	if (id != NULL && row != NULL && json_object_set_new(row, field, id) == 0)
+		json_array_append_new(sums->shown, row);
+	else
+		json_decref(row);
+}
+
+/* Those whose keys went, a log line each. */
+static struct sums
+count(struct reap *r)
+{
+	struct sums sums = { .shown = json_array() };
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(r->candidates, &at, &id, &value)) {
+		const struct candidate *c = value;
+
+		if (c->deleted == 0)
+			continue;
+		sums.coordinators++;
+		sums.keys += c->deleted;
+		show(&sums, c);
+		log_event(LOG_LEVEL_INFO, "reaped", &id, "%s %u keys (%s)",
+		    run_dry(r->run) ? "would delete" : "deleted", c->deleted, c->verdict);
+	}
+	return sums;
+}
+
+static void
+give_metrics(struct reap *r, const struct sums *sums)
+{
+	result_gauge(r->result, "reap_stale_heartbeats", "Heartbeat keys found.",
+	    (double)r->heartbeats);
+	result_gauge(r->result, "reap_stale_oldest_heartbeat_seconds",
+	    "The greatest age that a heartbeat is stamped with.", (double)r->oldest / 1000.0);
+	result_gauge(r->result, "reap_stale_orphans",
+	    "Ids that own keys and have neither a heartbeat nor a history.",
+	    (double)result_get(r->result, "orphans"));
+	result_gauge(r->result, "reap_stale_brake", "Is the brake on (mass loss)?", r->brake);
+	result_counter(r->result, "reap_stale_coordinators_total",
+	    "Stale coordinators that were cleaned up.", (double)sums->coordinators);
+	result_counter(r->result, "reap_stale_keys_total", "Keys that were deleted.",
+	    (double)result_get(r->result, "keys-deleted"));
+}
+
+static void
+give_object(struct reap *r, struct sums *sums)
+{
+	const char *journal = deleter_journal_path(r->deleter);
+	json_t *object = json_pack("{s:I, s:b, s:o, s:s?}", "heartbeats",
+	    (json_int_t)r->heartbeats, "brake", r->brake, "coordinators", sums->shown, "journal",
+	    journal);
+
+	if (object != NULL)
+		result_object(r->result, "reap_stale", object);
+}
+
+static void
+say(struct reap *r, const struct sums *sums)
+{
+	if (r->options->coordinator == NULL)
+		result_say(r->result, "Found %lld heartbeat keys", (long long)r->heartbeats);
+	if (sums->coordinators == 0)
+		result_say(r->result, "No stale keys found");
+	else
+		result_say(r->result, "%s %lld stale coordinator%s (%lld keys)",
+		    run_dry(r->run) ? "Would clean up" : "Cleaned up",
+		    (long long)sums->coordinators, sums->coordinators == 1 ? "" : "s",
+		    (long long)sums->keys);
+}
+
+void
+tell(struct reap *r, const char *why)
+{
+	struct sums sums = count(r);
+
+	result_count(r->result, run_dry(r->run) ? "coordinators-to-reap" : "coordinators-reaped",
+	    sums.coordinators);
+	if (!r->options->all)
+		say(r, &sums);
+	give_metrics(r, &sums);
+	give_object(r, &sums);
+	if (!run_dry(r->run) && deleter_journal_path(r->deleter) != NULL)
+		result_say(r->result, "Undo with: reap-stale --undo %s",
+		    deleter_journal_path(r->deleter));
+	if (why != NULL)
+		result_say(r->result, "Cleanup did not end: %s", why);
+	else if (run_dry(r->run))
+		result_say(r->result, "Dry run: nothing was changed");
+	else
+		result_say(r->result, "Cleanup complete");
+}

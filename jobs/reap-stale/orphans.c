@@ -341,7 +341,7 @@ report(struct orphans *o, struct bytes id, const struct orphan *orphan)
 		return;
 	}
 	result_finding(o->reap->result, "orphan", SEVERITY_WARNING, id,
-	    "owns %u keys, %u of them without a TTL, and has neither a heartbeat nor a history%s",
+	    "owns %u key(s), %u without a TTL, and has neither a heartbeat nor a history%s",
 	    orphan->keys, orphan->ttl_less,
 	    reaping(o) ? "; they go when two runs orphan_after apart have seen the same" :
 	                 " (orphans = reap would delete them)");

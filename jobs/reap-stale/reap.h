@@ -30,6 +30,7 @@ struct candidate {
 	uint64_t digest;         /* of that heartbeat's bytes */
 	int64_t pttl;            /* what was left of it, or TTL_NONE */
 	int64_t silence;         /* ms */
+	int64_t age;             /* ms, as its heartbeat is stamped; 0 = not */
 	bool orphan;             /* no heartbeat, no roster entry: known by its keys only */
 	bool revived;            /* seen to be alive after all: nothing more of it goes */
 	bool failed;             /* a key of it could not be deleted: its heartbeat stays */

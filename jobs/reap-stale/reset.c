@@ -199,8 +199,10 @@ reset_run(struct reap *r, struct error *e)
 	}
 	if (outcome == 0)
 		outcome = forget(r, e);
-	result_say(r->result, "%s %lld keys", run_dry(r->run) ? "Would delete" : "Deleted",
-	    (long long)result_get(r->result, run_dry(r->run) ? "keys-to-delete" : "keys-deleted"));
+	if (outcome == 0 || result_get(r->result, "keys-deleted") > 0)
+		result_say(r->result, "%s %lld keys", run_dry(r->run) ? "Would delete" : "Deleted",
+		    (long long)result_get(r->result,
+		        run_dry(r->run) ? "keys-to-delete" : "keys-deleted"));
 	buf_free(&s.example);
 	return outcome;
 }

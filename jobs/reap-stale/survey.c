@@ -71,7 +71,6 @@ condemn(struct reap *r, struct bytes id, const struct look *l, const char *verdi
     int64_t silence, struct error *e)
 {
 	struct candidate *c;
-	char age[32];
 
 	if (!run_forced(r->run) && holds_cover(&r->holds, id, run_now(r->run))) {
 		result_count(r->result, "coordinators-on-hold", 1);
@@ -85,8 +84,8 @@ condemn(struct reap *r, struct bytes id, const struct look *l, const char *verdi
 	c->digest = l->digest;
 	c->pttl = l->pttl;
 	c->silence = silence;
-	duration_human(silence, age, sizeof age);
-	log_event(LOG_LEVEL_DEBUG, "candidate", &id, "%s: no sign of life for %s", verdict, age);
+	if (l->form == HEARTBEAT_READABLE)
+		c->age = run_now(r->run) - l->stamp;
 	return 0;
 }
 

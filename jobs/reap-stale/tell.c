@@ -1,3 +1,4 @@
+#include "base/duration.h"
 #include "base/log.h"
 #include "delete.h"
 #include "reap.h"
@@ -32,6 +33,7 @@ count(struct reap *r)
 {
 	struct sums sums = { .shown = json_array() };
 	struct bytes id;
+	char silence[32], age[32];
 	void *value;
 	size_t at = 0;
 
@@ -43,8 +45,12 @@ count(struct reap *r)
 		sums.coordinators++;
 		sums.keys += c->deleted;
 		show(&sums, c);
-		log_event(LOG_LEVEL_INFO, "reaped", &id, "%s %u keys (%s)",
-		    run_dry(r->run) ? "would delete" : "deleted", c->deleted, c->verdict);
+		duration_human(c->silence, silence, sizeof silence);
+		duration_human(c->age, age, sizeof age);
+		log_event(LOG_LEVEL_INFO, "reaped", &id, "%s %u key%s: %s, no sign of life for %s%s%s",
+		    run_dry(r->run) ? "would delete" : "deleted", c->deleted,
+		    c->deleted == 1 ? "" : "s", c->verdict, silence,
+		    c->age > 0 ? ", stamped that long ago: " : "", c->age > 0 ? age : "");
 	}
 	return sums;
 }
@@ -99,7 +105,8 @@ tell(struct reap *r, const char *why)
 
 	result_count(r->result, run_dry(r->run) ? "coordinators-to-reap" : "coordinators-reaped",
 	    sums.coordinators);
-	if (!r->options->all)
+	/* A refusal says all that there is to say. */
+	if (!r->options->all && (why == NULL || sums.keys > 0))
 		say(r, &sums);
 	give_metrics(r, &sums);
 	give_object(r, &sums);
@@ -108,8 +115,6 @@ tell(struct reap *r, const char *why)
 		    deleter_journal_path(r->deleter));
 	if (why != NULL)
 		result_say(r->result, "Cleanup did not end: %s", why);
-	else if (run_dry(r->run))
-		result_say(r->result, "Dry run: nothing was changed");
-	else
+	else if (!run_dry(r->run))
 		result_say(r->result, "Cleanup complete");
 }

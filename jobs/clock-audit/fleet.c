@@ -1,0 +1,127 @@
+#include "fleet.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+/* A year in us: no clock that works is off by more, and no sum overflows. */
+#define OFFSET_MAX INT64_C(100000000000000000)
+/* How far ahead of now a report can be by two runs' views of one clock. */
+#define AHEAD_MS 5000
+
+void
+fleet_format(const struct fleet_report *r, struct buf *out)
+{
+	buf_printf(out, "%" PRId64 " %" PRId64 " %" PRId64 " %s", r->offset, r->error, r->at,
+	    r->reference);
+}
+
+/* Cut the next word, up to one space or the end, off ${s}. */
+static struct bytes
+word(struct bytes *s)
+{
+	size_t end = bytes_find(*s, ' ', 0);
+	struct bytes w = { s->p, end };
+
+	*s = end == s->n ? (struct bytes){ NULL, 0 } : bytes_from(*s, end + 1);
+	return w;
+}
+
+static bool
+number(struct bytes *s, bool may_be_negative, int64_t *v)
+{
+	struct bytes w = word(s);
+	bool negative = may_be_negative && w.n > 0 && w.p[0] == '-';
+	uint64_t u;
+
+	if (!bytes_to_u64(negative ? bytes_from(w, 1) : w, &u) || u > (uint64_t)OFFSET_MAX)
+		return false;
+	*v = negative ? -(int64_t)u : (int64_t)u;
+	return true;
+}
+
+bool
+fleet_parse(struct bytes value, struct fleet_report *r)
+{
+	struct bytes reference;
+	size_t i;
+
+	if (!number(&value, true, &r->offset) || !number(&value, false, &r->error) ||
+	    !number(&value, false, &r->at))
+		return false;
+	reference = word(&value);
+	if (reference.n > FLEET_REFERENCE || value.n > 0)
+		return false;
+	for (i = 0; i < reference.n; i++)
+		if (!isxdigit((unsigned char)reference.p[i]))
+			return false;
+	memset(r->reference, 0, sizeof(r->reference));
+	if (reference.n > 0)
+		memcpy(r->reference, reference.p, reference.n);
+	return true;
+}
+
+enum fleet_use
+fleet_use(const struct fleet_report *r, const char *reference, int64_t now, int64_t ttl)
+{
+	if (now - r->at > ttl || r->at - now > AHEAD_MS)
+		return FLEET_OLD;
+	if (r->reference[0] != '\0' && reference[0] != '\0' &&
+	    strncmp(r->reference, reference, FLEET_REFERENCE) != 0)
+		return FLEET_ELSEWHERE;
+	return FLEET_FRESH;
+}
+
+static struct fleet_pair
+pair_of(const struct fleet_report *reports, size_t ahead, size_t behind)
+{
+	struct fleet_pair p = { .found = true, .ahead = ahead, .behind = behind };
+
+	p.difference = reports[ahead].offset - reports[behind].offset;
+	p.error = reports[ahead].error + reports[behind].error;
+	p.certain = p.difference > p.error ? p.difference - p.error : 0;
+	return p;
+}
+
+struct fleet_pair
+fleet_worst(const struct fleet_report *reports, size_t n)
+{
+	struct fleet_pair p = { .found = false };
+	size_t i, first = 0, last = 0, most = 0, least = 0;
+
+	if (n < 2)
+		return p;
+	/* Certain: the one whose interval begins last, and the one whose ends first. */
+	for (i = 1; i < n; i++) {
+		const struct fleet_report *r = &reports[i];
+
+		if (r->offset - r->error > reports[last].offset - reports[last].error)
+			last = i;
+		if (r->offset + r->error < reports[first].offset + reports[first].error)
+			first = i;
+		if (r->offset > reports[most].offset)
+			most = i;
+		if (r->offset < reports[least].offset)
+			least = i;
+	}
+	p = pair_of(reports, last, first);
+	if (p.certain > 0)
+		return p;
+	if (most == least) /* all say the same: any two */
+		least = most == 0 ? 1 : 0;
+	return pair_of(reports, most, least);
+}
+
+bool
+fleet_agrees(const struct fleet_report *reports, size_t n, size_t own, int64_t tolerance)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (i != own && llabs(reports[i].offset - reports[own].offset) > tolerance)
+			return false;
+	return n >= 3;
+}

@@ -1,0 +1,418 @@
+#include "survey.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "coordination/keys.h"
+#include "coordination/record.h"
+#include "coordination/roster.h"
+
+/* What is longer is no heartbeat; signals and acks are not read beyond it. */
+#define VALUE_MAX 65536
+#define VALUE_MAX_TEXT "65536"
+/* A run's sight of a heartbeat is dated when its reply was worked on: that can
+ * be later than the server's answer, by an exchange's time limit at most. */
+#define SIGHT_SLACK_MS 10000
+
+struct pass {
+	struct run *run;
+	struct survey *survey;
+	const struct settings *settings;
+	struct roster roster;
+	struct map *seen;       /* ids whose heartbeat was looked at */
+	int64_t slack;          /* how far run_now() may be off */
+	int64_t asked;          /* when this page's commands were queued */
+	int64_t pttl;           /* the last reply to PTTL, and the key that it is of */
+	size_t pttl_of;
+	int failed;
+	struct error error;
+};
+
+static void
+no_memory(struct pass *p)
+{
+	p->failed = error_set(&p->error, EX_SOFTWARE, "out of memory");
+}
+
+static struct writer *
+writer_of(struct pass *p, struct bytes id)
+{
+	struct writer *w = map_put(p->survey->writers, id, NULL);
+
+	if (w == NULL)
+		no_memory(p);
+	return w;
+}
+
+static int64_t
+magnitude(struct skew s)
+{
+	int64_t certain = skew_certain(s);
+
+	if (certain == INT64_MIN)
+		return INT64_MAX;
+	return certain < 0 ? -certain : certain;
+}
+
+/* Enter a skew that is beyond the tolerance. What a heartbeat shows is so now;
+ * a signal can be a day old. */
+static void
+enter_skew(struct pass *p, struct bytes id, enum family f, struct skew skew)
+{
+	struct writer *w;
+	bool heartbeat = f == FAMILY_HEARTBEAT;
+
+	if (magnitude(skew) <= p->settings->liveness.skew_tolerance ||
+	    (w = writer_of(p, id)) == NULL)
+		return;
+	w->records++;
+	if (w->skewed && !heartbeat &&
+	    (w->by_heartbeat || magnitude(skew) <= magnitude(w->skew)))
+		return;
+	w->skewed = true;
+	w->by_heartbeat = heartbeat;
+	w->skew = skew;
+	w->where = family_name(f);
+}
+
+static void
+enter_unreadable(struct pass *p, struct bytes id, bool nameless, const char *why)
+{
+	struct writer *w = writer_of(p, id);
+
+	if (w == NULL)
+		return;
+	w->unreadable++;
+	w->nameless = nameless;
+	if (w->why == NULL)
+		w->why = why;
+}
+
+static void
+enter_stamp(struct pass *p, struct bytes id, enum family f, const struct stamp *stamp,
+    const struct writing *writing)
+{
+	struct skew skew = writer_skew(stamp, writing);
+	struct writer *w;
+
+	if (f == FAMILY_HEARTBEAT && magnitude(skew) > p->survey->largest)
+		p->survey->largest = magnitude(skew);
+	enter_skew(p, id, f, skew);
+	if (stamp->seconds && (w = writer_of(p, id)) != NULL)
+		w->seconds++;
+}
+
+/* When another run saw other bytes there. */
+static int64_t
+other_bytes_at(const struct pass *p, struct bytes id, struct bytes value)
+{
+	const struct roster_entry *e = roster_find(&p->roster, id);
+
+	if (e == NULL || e->heartbeat == 0 || e->last_seen <= SIGHT_SLACK_MS ||
+	    e->heartbeat == roster_digest(value))
+		return 0;
+	return e->last_seen - SIGHT_SLACK_MS;
+}
+
+static void
+judge_heartbeat(struct pass *p, struct bytes id, int64_t pttl, struct bytes value)
+{
+	struct writing writing = {
+		.asked = p->asked,
+		.read = run_now(p->run),
+		.pttl = pttl,
+		.ttl_max = p->settings->liveness.heartbeat_ttl_max,
+		.after = other_bytes_at(p, id, value),
+		.slack = p->slack,
+	};
+	struct record *r;
+	struct stamp stamp;
+	const char *why;
+
+	if (value.n > VALUE_MAX) {
+		enter_unreadable(p, id, false, "is longer than 64 KB");
+		return;
+	}
+	if ((r = record_parse(value, &why)) == NULL) {
+		enter_unreadable(p, id, false, why);
+		return;
+	}
+	if (record_heartbeat_time(r, &stamp))
+		enter_stamp(p, id, FAMILY_HEARTBEAT, &stamp, &writing);
+	else
+		enter_unreadable(p, id, false, "has no readable time");
+	record_free(r);
+}
+
+static void
+on_pttl(void *ctx, size_t tag, const struct reply *r)
+{
+	struct pass *p = ctx;
+
+	if (reply_integer(r, &p->pttl))
+		p->pttl_of = tag;
+	else if (r != NULL && p->failed == 0)
+		p->failed = reply_fail(r, &p->error, "reading a heartbeat's TTL");
+}
+
+static bool
+wrong_type(const struct reply *r)
+{
+	const char *error = r == NULL ? NULL : reply_error(r);
+
+	return error != NULL && strncmp(error, "WRONGTYPE", 9) == 0;
+}
+
+/* An empty string is what GETRANGE gives of a key that is not there, too. */
+static bool
+vanished(const struct pass *p, int64_t pttl, struct bytes value)
+{
+	if (value.n > 0)
+		return false;
+	return pttl == -2 || (pttl >= 0 && pttl <= run_now(p->run) - p->asked + 1);
+}
+
+static void
+on_heartbeat(void *ctx, size_t tag, const struct reply *r)
+{
+	struct pass *p = ctx;
+	const struct bytes key = *(const struct bytes *)(uintptr_t)tag;
+	struct bytes id, value = { NULL, 0 };
+	bool other_type = wrong_type(r), added;
+
+	if (r == NULL || p->failed != 0 || p->pttl_of != tag)
+		return;
+	if (!other_type && !reply_string(r, &value)) {
+		p->failed = reply_fail(r, &p->error, "reading a heartbeat");
+		return;
+	}
+	if (!other_type && vanished(p, p->pttl, value))
+		return;
+	(void)family_of(key, &id);
+	if (map_put(p->seen, id, &added) == NULL) {
+		no_memory(p);
+		return;
+	}
+	if (!added)
+		return;
+	p->survey->heartbeats++;
+	if (other_type)
+		enter_unreadable(p, id, false, "is not a string");
+	else
+		judge_heartbeat(p, id, p->pttl, value);
+}
+
+/* Who says to have written it, if the key can be of such a one. */
+static bool
+author(const struct record *r, enum family f, struct bytes key, struct bytes *id)
+{
+	if (f == FAMILY_ACK)
+		return record_text(r, "coordinatorId", id) && key_may_belong(key, *id);
+	return (record_text(r, "senderId", id) || record_text(r, "s", id)) && id->n > 0;
+}
+
+static void
+judge_message(struct pass *p, enum family f, struct bytes key, struct bytes value)
+{
+	/* Its age says nothing: it can have been sent a day ago, or kept. */
+	struct writing writing = {
+		.read = run_now(p->run), .pttl = TTL_NONE, .slack = p->slack,
+	};
+	struct bytes id = key;
+	struct record *r;
+	struct stamp stamp;
+	const char *why;
+	bool known;
+
+	if ((r = record_parse(value, &why)) == NULL) {
+		enter_unreadable(p, key, true, why);
+		return;
+	}
+	known = author(r, f, key, &id);
+	if (!known)
+		id = key;
+	if (record_signal_time(r, &stamp))
+		enter_stamp(p, id, f, &stamp, &writing);
+	else
+		enter_unreadable(p, id, !known, "has no readable time");
+	record_free(r);
+}
+
+static void
+on_message(void *ctx, size_t tag, const struct reply *r)
+{
+	struct pass *p = ctx;
+	const struct bytes key = *(const struct bytes *)(uintptr_t)tag;
+	const enum family f = family_of(key, NULL);
+	struct bytes value;
+
+	if (r == NULL || p->failed != 0)
+		return;
+	if (wrong_type(r)) {
+		enter_unreadable(p, key, true, "is not a string");
+		return;
+	}
+	if (!reply_string(r, &value)) {
+		p->failed = reply_fail(r, &p->error, "reading a signal or an ack");
+		return;
+	}
+	if (value.n == 0)
+		return;
+	if (f == FAMILY_SIGNAL)
+		p->survey->signals++;
+	else
+		p->survey->acks++;
+	if (value.n > VALUE_MAX)
+		p->survey->too_large++;
+	else
+		judge_message(p, f, key, value);
+}
+
+static int
+on_page(void *ctx, const struct bytes *keys, size_t n)
+{
+	struct pass *p = ctx;
+	struct client *c = run_client(p->run);
+	size_t i, tag;
+	int r = 0;
+
+	p->asked = run_now(p->run);
+	for (i = 0; i < n && r == 0 && p->failed == 0; i++) {
+		tag = (size_t)(uintptr_t)&keys[i];
+		switch (family_of(keys[i], NULL)) {
+		case FAMILY_HEARTBEAT:
+			/* The TTL first: one that is renewed in between then belongs to an
+			 * older value, and bounds the newer one's age all the more. */
+			r |= CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, p, tag, B("PTTL"), keys[i]);
+			r |= CLIENT_ADD(c, CLIENT_REPEAT, on_heartbeat, p, tag, B("GETRANGE"),
+			    keys[i], B("0"), B(VALUE_MAX_TEXT));
+			break;
+		case FAMILY_SIGNAL:
+		case FAMILY_ACK:
+			r |= CLIENT_ADD(c, CLIENT_REPEAT, on_message, p, tag, B("GETRANGE"),
+			    keys[i], B("0"), B(VALUE_MAX_TEXT));
+			break;
+		default:
+			break;
+		}
+	}
+	if (r != 0)
+		no_memory(p);
+	return p->failed;
+}
+
+static void
+empty(struct map *m)
+{
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(m, &at, &id, &value))
+		(void)map_remove(m, id);
+}
+
+static void
+again(void *ctx)
+{
+	struct pass *p = ctx;
+	struct survey *s = p->survey;
+
+	empty(p->seen);
+	empty(s->writers);
+	s->heartbeats = s->signals = s->acks = s->too_large = s->largest = 0;
+	/* What it says of another server's past bounds nothing here. */
+	roster_free(&p->roster);
+}
+
+/* The roster, if it can be read, tells since when a heartbeat's bytes can be
+ * there; without it only their TTL does. */
+static int
+load_roster(struct pass *p, struct error *e)
+{
+	if (roster_load(run_client(p->run), &p->roster, e) == 0)
+		return 0;
+	if (e->exit == EX_UNAVAILABLE || e->exit == EX_TEMPFAIL || e->exit == EX_PROTOCOL ||
+	    e->exit == EX_SOFTWARE)
+		return -1;
+	log_debug("no-roster", "going on without the roster: %s", e->text);
+	*e = (struct error){ 0 };
+	roster_free(&p->roster);
+	return 0;
+}
+
+static int
+walk(struct pass *p, struct error *e)
+{
+	const struct scan_callbacks callbacks = { .page = on_page, .ctx = p };
+	struct scan_result result;
+	int outcome;
+
+	outcome = run_scan(p->run, "blocking:*", &callbacks, again, 0, &result, e);
+	if (p->failed != 0) {
+		*e = p->error;
+		return -1;
+	}
+	p->survey->complete = outcome == 0 && result.complete;
+	return outcome;
+}
+
+int
+survey_take(struct run *run, int64_t slack, struct survey *s, struct error *e)
+{
+	struct pass p = {
+		.run = run, .survey = s, .settings = run_settings(run), .slack = slack,
+	};
+	int outcome;
+
+	p.seen = map_new(0);
+	s->writers = map_new(sizeof(struct writer));
+	if (p.seen == NULL || s->writers == NULL) {
+		map_free(p.seen, NULL);
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	}
+	outcome = load_roster(&p, e);
+	if (outcome == 0)
+		outcome = walk(&p, e);
+	roster_free(&p.roster);
+	map_free(p.seen, NULL);
+	return outcome;
+}
+
+void
+survey_free(struct survey *s)
+{
+	map_free(s->writers, NULL);
+	*s = (struct survey){ 0 };
+}
+
+static int
+worse_first(const void *a, const void *b)
+{
+	const struct named_writer *x = a, *y = b;
+
+	if (x->skew != y->skew)
+		return x->skew < y->skew ? 1 : -1;
+	return bytes_compare(x->id, y->id);
+}
+
+struct named_writer *
+survey_writers(const struct survey *s, size_t *n)
+{
+	struct named_writer *list = calloc(map_count(s->writers) + 1, sizeof(*list));
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	*n = 0;
+	if (list == NULL)
+		return NULL;
+	while (map_next(s->writers, &at, &id, &value)) {
+		const struct writer *w = value;
+
+		list[(*n)++] = (struct named_writer){ id, w, w->skewed ? magnitude(w->skew) : 0 };
+	}
+	qsort(list, *n, sizeof(*list), worse_first);
+	return list;
+}

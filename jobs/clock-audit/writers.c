@@ -1,0 +1,82 @@
+#include "writers.h"
+
+#include "base/bytes.h"
+#include "base/duration.h"
+
+/* a - b, held at the ends of the range: stamps come from strangers. */
+static int64_t
+minus(int64_t a, int64_t b)
+{
+	int64_t d;
+
+	if (__builtin_sub_overflow(a, b, &d))
+		return b < 0 ? INT64_MAX : INT64_MIN;
+	return d;
+}
+
+/* Not before when it can have been written; INT64_MIN: no bound. */
+static int64_t
+earliest(const struct writing *w)
+{
+	int64_t e = INT64_MIN, by_ttl;
+
+	if (w->ttl_max > 0 && w->pttl >= 0 && w->pttl <= w->ttl_max) {
+		by_ttl = minus(w->asked, w->ttl_max - w->pttl);
+		e = by_ttl;
+	}
+	if (w->after > e && w->after > 0)
+		e = w->after;
+	/* A sight by a clock that has since gone back proves nothing. */
+	return e > w->read ? INT64_MIN : e;
+}
+
+struct skew
+writer_skew(const struct stamp *stamp, const struct writing *w)
+{
+	/* A stamp is truncated: the clock can have been up to a unit further. */
+	int64_t unit = stamp->seconds ? 1000 : 1;
+	int64_t from = earliest(w);
+	struct skew s;
+
+	s.low = minus(minus(stamp->ms, w->read), w->slack);
+	s.high = from == INT64_MIN ? INT64_MAX :
+	    minus(minus(stamp->ms, from), -unit - w->slack);
+	return s;
+}
+
+int64_t
+skew_certain(struct skew s)
+{
+	if (s.low > 0)
+		return s.low;
+	if (s.high < 0)
+		return s.high;
+	return 0;
+}
+
+static int64_t
+size_of(int64_t ms)
+{
+	return ms < 0 ? minus(0, ms) : ms;
+}
+
+void
+skew_describe(struct skew s, struct buf *out)
+{
+	int64_t certain = skew_certain(s);
+	char near[32], far[32];
+	int64_t other = certain > 0 ? s.high : s.low;
+
+	if (certain == 0) {
+		buf_str(out, "not certainly off");
+		return;
+	}
+	duration_human(size_of(certain), near, sizeof(near));
+	if (other == INT64_MAX || other == INT64_MIN) {
+		buf_printf(out, "at least %s", near);
+	} else {
+		duration_human(size_of(other), far, sizeof(far));
+		buf_printf(out, "%s to %s", near, far);
+	}
+	buf_str(out, certain > 0 ? " ahead" : " behind");
+}

@@ -62,6 +62,18 @@ def silent(connection, _):
         pass
 
 
+class Silent(Peer):
+    """Says nothing; .heard is true once something was said to it."""
+
+    def __init__(self):
+        super().__init__(self._listen)
+        self.heard = False
+
+    def _listen(self, connection, _):
+        while connection.recv(65536):
+            self.heard = True
+
+
 def says(text, then="close"):
     """Waits for a request, says `text`, then closes, resets or stays silent."""
     def serve(connection, number):

@@ -227,7 +227,8 @@ on_page(void *ctx, const struct bytes *keys, size_t n)
 		if (w == NULL)
 			return 1;
 		*w = (struct waiting){ s, keys[i] };
-		r = s->scripted ? script_add(s->c, &s->script, CLIENT_REPEAT, on_key, w, i, 1, 1, &keys[i])
+		r = s->scripted ? script_add(s->c, &s->script, CLIENT_REPEAT, on_key, w, i, 1, 2,
+		                      (struct bytes[]){ keys[i], keys[i] })
 		                : CLIENT_ADD(s->c, CLIENT_REPEAT, on_key, w, i, B("PTTL"), keys[i]);
 		if (r == -1)
 			free(w);

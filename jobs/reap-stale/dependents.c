@@ -81,7 +81,7 @@ visit(struct pass *p, const struct bytes *key)
 	if (owner != NULL)
 		return owner->revived ? 0 : deleter_offer(r->deleter, *key, f, owner);
 	if (p->orphans != NULL && f != FAMILY_WARNING && f != FAMILY_ACTIVITY)
-		return orphans_note(p->orphans, f, key, &p->error);
+		return orphans_note(p->orphans, key, &p->error);
 	return 0;
 }
 

@@ -268,13 +268,12 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 }
 
 int
-orphans_note(struct orphans *o, enum family f, const struct bytes *key, struct error *e)
+orphans_note(struct orphans *o, const struct bytes *key, struct error *e)
 {
 	struct choice c = { .o = o };
 	size_t tag = (size_t)(uintptr_t)key;
 	char max[24];
 
-	(void)f;
 	key_claims(*key, claim, &c);
 	if (c.known)
 		return 0;

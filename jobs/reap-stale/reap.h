@@ -77,7 +77,7 @@ struct orphans *orphans_new(struct reap *r, struct error *e);
 void orphans_free(struct orphans *o);
 /* Called in the second pass for a key of a family that orphans own; queues its reading. ${key} points
  * into the page. -1 with ${e}. */
-int orphans_note(struct orphans *o, enum family f, const struct bytes *key, struct error *e);
+int orphans_note(struct orphans *o, const struct bytes *key, struct error *e);
 /* The server moved: begin anew. */
 void orphans_again(struct orphans *o);
 /* After a complete pass: report, remember, and offer the keys of those that are to go. */

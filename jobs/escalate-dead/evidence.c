@@ -1,0 +1,149 @@
+#include "evidence.h"
+
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/log.h"
+
+void
+evidence_when(const struct coordinator *c, int64_t at, struct buf *out)
+{
+	const int64_t ago = run_now(c->job->run) - at;
+	char age[32], date[40];
+
+	if (at == 0) {
+		buf_str(out, "never");
+		return;
+	}
+	clock_rfc3339(at, 0, date, sizeof(date));
+	duration_human(ago < 0 ? -ago : ago, age, sizeof(age));
+	buf_printf(out, ago < 0 ? "in %s (%s)" : "%s ago (%s)", age, date);
+}
+
+static void
+heartbeat_words(const struct coordinator *c, struct buf *out)
+{
+	const struct field *f = &c->fields[FIELD_HEARTBEAT];
+	char text[32];
+
+	if (!f->there) {
+		buf_str(out, "no heartbeat");
+		if (c->entry->last_seen != 0) {
+			buf_str(out, ", the last one seen ");
+			evidence_when(c, c->entry->last_seen, out);
+		}
+		return;
+	}
+	buf_str(out, "a heartbeat");
+	if (c->form == HEARTBEAT_UNREADABLE)
+		buf_printf(out, " that %s", c->unreadable != NULL ? c->unreadable : "cannot be read");
+	else {
+		buf_str(out, " stamped ");
+		evidence_when(c, c->stamp, out);
+	}
+	if (f->pttl < 0)
+		buf_str(out, ", without expiry");
+	else {
+		duration_human(f->pttl, text, sizeof(text));
+		buf_printf(out, ", expiring in %s", text);
+	}
+}
+
+void
+evidence_line(const struct coordinator *c, struct buf *out)
+{
+	const struct field *activity = &c->fields[FIELD_ACTIVITY];
+	char silence[32], low[32], high[32];
+
+	duration_human(c->judgement.silence, silence, sizeof(silence));
+	heartbeat_words(c, out);
+	buf_printf(out, "; silent for %s (%s)", silence, c->judgement.row);
+	if (activity->there) {
+		buf_str(out, "; activity stamped ");
+		if (c->activity_stamp != 0)
+			evidence_when(c, c->activity_stamp, out);
+		else
+			buf_str(out, "unreadably");
+	}
+	if (c->judgement.skewed) {
+		duration_human(c->judgement.skew_low, low, sizeof(low));
+		duration_human(c->judgement.skew_high, high, sizeof(high));
+		buf_str(out, "; its clock is wrong: ");
+		if (c->judgement.skew_high == INT64_MAX)
+			buf_printf(out, "ahead by %s at least", low);
+		else
+			buf_printf(out, "off by %s to %s", low, high);
+	}
+	if (c->fields[FIELD_WARNING].there || c->warnings > 0)
+		buf_printf(out, "; warnings %" PRId64 " of %" PRId64, c->warnings,
+		    c->job->settings->escalate_dead.max_warnings);
+	buf_printf(out, "; owns %zu work item%s", c->items_n, c->items_n == 1 ? "" : "s");
+	if (c->uncertain > 0)
+		buf_printf(out, " and perhaps %zu more", c->uncertain);
+}
+
+static void
+event(struct buf *out, const char *what, int64_t at)
+{
+	char date[40];
+
+	if (at == 0)
+		return;
+	clock_rfc3339(at, 0, date, sizeof(date));
+	buf_printf(out, "%s%s %s", out->n > 0 ? "; " : "", date, what);
+}
+
+void
+evidence_timeline(const struct coordinator *c, struct buf *out)
+{
+	const struct roster_entry *e = c->entry;
+	const size_t from = out->n;
+	struct buf line = { 0 };
+
+	event(&line, "first seen", e->first_sight);
+	event(&line, "last sign of life", e->last_life);
+	event(&line, "heartbeat last seen", e->last_seen);
+	event(&line, "its heartbeat expires or expired", e->last_seen != 0 ? e->expiry : 0);
+	if (c->was.known && c->was.state == ROSTER_SUSPECT)
+		event(&line, "became a suspect", c->was.since);
+	if (c->ledger.timestamp != INT64_MAX)
+		event(&line, "escalation begun", c->ledger.timestamp);
+	event(&line, "now", run_now(c->job->run));
+	buf_bytes(out, buf_view(&line));
+	if (line.failed)
+		out->n = from;
+	buf_free(&line);
+}
+
+void
+evidence_reason(const struct coordinator *c, struct buf *out)
+{
+	char silence[32];
+
+	duration_human(c->judgement.silence, silence, sizeof(silence));
+	buf_printf(out, "heartbeat %s, no sign of life for %s",
+	    c->fields[FIELD_HEARTBEAT].there ? "stale" : "missing", silence);
+	if (c->job->options->force > 0)
+		buf_str(out, "; escalated by hand (--force)");
+	else
+		buf_printf(out, "; warnings %" PRId64 " of %" PRId64, c->warnings,
+		    c->job->settings->escalate_dead.max_warnings);
+}
+
+void
+evidence_log(const struct coordinator *c)
+{
+	struct buf line = { 0 }, timeline = { 0 };
+
+	evidence_line(c, &line);
+	evidence_timeline(c, &timeline);
+	log_event(LOG_LEVEL_WARN, "dead-coordinator", &c->id, "Dead coordinator detected: %.*s",
+	    (int)c->id.n, c->id.p);
+	if (buf_cstr(&line) != NULL)
+		log_event(LOG_LEVEL_INFO, "dead-evidence", &c->id, "%s", buf_cstr(&line));
+	if (buf_cstr(&timeline) != NULL)
+		log_event(LOG_LEVEL_INFO, "dead-timeline", &c->id, "%s", buf_cstr(&timeline));
+	buf_free(&line);
+	buf_free(&timeline);
+}

@@ -1,0 +1,119 @@
+#include "findings.h"
+
+#include <inttypes.h>
+
+#include "base/duration.h"
+#include "coordination/keys.h"
+#include "fields.h"
+
+static void
+unreadable(struct coordinator *c)
+{
+	struct buf key = { 0 };
+
+	if (c->form != HEARTBEAT_UNREADABLE)
+		return;
+	fields_key(c, FIELD_HEARTBEAT, &key);
+	if (!key.failed)
+		result_finding(c->job->result, "unreadable", SEVERITY_WARNING, buf_view(&key),
+		    "Heartbeat parsing error: it %s%s",
+		    c->unreadable != NULL ? c->unreadable : "cannot be read",
+		    c->course == COURSE_UNREADABLE && !c->entry->life_now ?
+		    "; while it is there its owner is never escalated" : "");
+	buf_free(&key);
+}
+
+static void
+overdue(struct coordinator *c)
+{
+	const int64_t waited = run_now(c->job->run) - c->entry->since;
+	char text[32];
+
+	duration_human(waited, text, sizeof(text));
+	result_finding(c->job->result, "replacement-overdue", SEVERITY_WARNING, c->id,
+	    "asked for %s ago and never seen; its spawn request %s; it owns %zu work item%s. Start it, "
+	    "or escalate-dead --coordinator ID --force hands its work on", text,
+	    c->fields[FIELD_SPAWN].there ? "is still there" : "was taken or has expired", c->items_n,
+	    c->items_n == 1 ? "" : "s");
+}
+
+void
+findings_of(struct coordinator *c)
+{
+	struct result *r = c->job->result;
+
+	unreadable(c);
+	switch (c->course) {
+	case COURSE_OVERDUE:
+		overdue(c);
+		break;
+	case COURSE_RESURRECTED:
+		result_finding(r, "resurrected", SEVERITY_WARNING, c->id,
+		    "its work was handed on to %.*s, and it is alive: two may be at the same work",
+		    (int)c->ledger.new_id.n, c->ledger.new_id.p);
+		break;
+	case COURSE_ESCALATED:
+		if (c->items_n > 0)
+			result_finding(r, "late-work", SEVERITY_WARNING, c->id,
+			    "%zu work item%s under its id after its work was handed on: "
+			    "escalate-dead --coordinator ID --force hands on the rest", c->items_n,
+			    c->items_n == 1 ? " is" : "s are");
+		break;
+	case COURSE_RETIRE:
+	case COURSE_RETIRED:
+		if (c->items_n > 0)
+			result_finding(r, "left-with-work", SEVERITY_WARNING, c->id,
+			    "it shut down cleanly and still owns %zu work item%s: "
+			    "escalate-dead --coordinator ID --force hands them on", c->items_n,
+			    c->items_n == 1 ? "" : "s");
+		break;
+	default:
+		break;
+	}
+}
+
+struct search {
+	const struct escalate *x;
+	const struct coordinator *dead; /* a claimant that is not alive */
+};
+
+static bool
+on_claim(void *ctx, const struct key_claim *claim)
+{
+	struct search *s = ctx;
+	const struct coordinator *c = escalate_find(s->x, claim->id);
+
+	if (c == NULL)
+		return true;
+	switch (c->course) {
+	case COURSE_SUSPECT:
+	case COURSE_ESCALATE:
+	case COURSE_RESUME:
+	case COURSE_ESCALATED:
+	case COURSE_RETIRE:
+	case COURSE_RETIRED:
+	case COURSE_GONE:
+		if (s->dead == NULL && escalate_selected(s->x, c))
+			s->dead = c;
+		return true;
+	default:
+		return true;
+	}
+}
+
+void
+findings_uncertain(struct escalate *x)
+{
+	struct search s;
+	size_t i;
+
+	for (i = 0; i < x->uncertain_n; i++) {
+		s = (struct search){ .x = x };
+		key_claims(x->uncertain[i], on_claim, &s);
+		if (s.dead != NULL)
+			result_finding(x->result, "work-uncertain", SEVERITY_WARNING, x->uncertain[i],
+			    "it may belong to %.*s, which is gone, but its key can be read in more than one "
+			    "way and assignedTo does not decide: it stays", (int)s.dead->id.n,
+			    s.dead->id.p);
+	}
+}

@@ -1,0 +1,260 @@
+#include "steps.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "call.h"
+#include "evidence.h"
+#include "fields.h"
+#include "store.h"
+#include "transfer.h"
+
+/* How often a record that somebody else changed is read again. */
+#define TRIES 3
+
+/* The record as it has to be before anything is moved: text onto ${out}. */
+static bool
+compose(const struct call *k, struct buf *out)
+{
+	const struct ledger *l = &k->c->ledger;
+
+	if (l->stage != LEDGER_FOREIGN) {
+		ledger_begin(&k->facts, out);
+		return !out->failed;
+	}
+	return ledger_adopt(buf_view(&l->value), &k->facts, l->new_id.n > 0, out);
+}
+
+/*
+ * See to it that the record is one of ours that is in progress. *go false:
+ * there is nothing to move (done, or somebody else's); c->ledger says which.
+ */
+static int
+begin(struct coordinator *c, bool *go, struct error *e)
+{
+	struct escalate *x = c->job;
+	const int64_t ttl = x->settings->escalate_dead.escalation_ttl;
+	struct buf text = { 0 };
+	struct facts facts;
+	enum store_end end;
+	struct call k;
+	int tries, rc = 0;
+
+	*go = false;
+	for (tries = 0; tries < TRIES && rc == 0; tries++) {
+		facts = fields_facts(c);
+		if (c->ledger.stage == LEDGER_MOVING || c->ledger.stage == LEDGER_SPAWNED ||
+		    c->ledger.stage == LEDGER_CANCELLING) {
+			*go = c->ledger.stage == LEDGER_MOVING;
+			return 0;
+		}
+		if (c->ledger.stage == LEDGER_COMPLETE && !facts.life_since_record &&
+		    facts.force == 0)
+			return 0;
+		if (c->ledger.stage == LEDGER_UNREADABLE) {
+			result_finding(x->result, "escalation-unreadable", SEVERITY_WARNING, c->id,
+			    "coordinator:escalation: of a dead coordinator holds something that is no "
+			    "escalation record: not handed on while it is there");
+			return 0;
+		}
+		c->adopted = c->ledger.stage == LEDGER_FOREIGN;
+		/* A finished one is of an earlier life: what it names is not for this one. */
+		if (c->ledger.stage == LEDGER_COMPLETE)
+			ledger_disown(&c->ledger);
+		buf_reset(&text);
+		if ((rc = call_open(&k, c, e)) == 0 && !compose(&k, &text))
+			rc = error_set(e, EX_SOFTWARE, "the escalation record cannot be made");
+		if (rc == 0 && run_dry(x->run)) {
+			ledger_parse(c->id, buf_view(&text), &c->ledger);
+			*go = true;
+			tries = TRIES;
+		} else if (rc == 0 && (rc = store_set(x, buf_view(&k.record_key),
+		               buf_view(&c->ledger.value), buf_view(&text), ttl, &end, e)) == 0) {
+			if (end == STORE_SET) {
+				ledger_parse(c->id, buf_view(&text), &c->ledger);
+				*go = true;
+				tries = TRIES;
+			} else if (end == STORE_FAILED) {
+				rc = call_failed(c, e);
+				tries = TRIES;
+			} else
+				rc = call_reread(c, e);
+		}
+		call_close(&k);
+	}
+	buf_free(&text);
+	return rc;
+}
+
+/* The replacement is awaited from now on, unless it is there already. */
+static int
+expect_replacement(struct coordinator *c, bool *seen, struct error *e)
+{
+	struct escalate *x = c->job;
+	const struct sight sight = { .now = run_now(x->run), .heartbeat_pttl = TTL_NONE };
+	struct bytes id = buf_view(&c->ledger.new_id);
+	struct roster_entry *entry = roster_find(&x->roster, id);
+
+	if (entry == NULL && (entry = roster_observe(&x->roster, id, &sight)) == NULL)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	*seen = entry->last_seen != 0 || entry->last_life != 0;
+	if (!*seen && entry->state == ROSTER_KNOWN)
+		roster_set_state(entry, ROSTER_AWAITED, run_now(x->run));
+	entry->changed = true;
+	entry->removed = false;
+	return 0;
+}
+
+/* Spawn request and record in one step. */
+static int
+ask_for_replacement(struct call *k, int64_t moved, bool *done, struct error *e)
+{
+	struct coordinator *c = k->c;
+	struct escalate *x = c->job;
+	struct buf record = { 0 }, request = { 0 };
+	enum store_end end = STORE_SET;
+	bool seen;
+	int rc;
+
+	*done = false;
+	if (expect_replacement(c, &seen, e) != 0)
+		return -1;
+	buf_str(&k->spawn_key, "coordinator:spawn:");
+	buf_bytes(&k->spawn_key, buf_view(&c->ledger.new_id));
+	if (!seen)
+		ledger_spawn_request(&k->facts, moved, &request);
+	if (!ledger_spawned(buf_view(&c->ledger.value), k->facts.now, &record) ||
+	    request.failed || k->spawn_key.failed)
+		rc = error_set(e, EX_SOFTWARE, "out of memory");
+	else if (run_dry(x->run))
+		rc = 0;
+	else
+		rc = store_spawn(x, buf_view(&k->record_key), buf_view(&c->ledger.value),
+		    buf_view(&record), buf_view(&k->spawn_key), buf_view(&request),
+		    x->settings->escalate_dead.escalation_ttl, &end, e);
+	if (rc == 0 && end == STORE_SET) {
+		ledger_parse(c->id, buf_view(&record), &c->ledger);
+		*done = true;
+	} else if (rc == 0 && end == STORE_FAILED)
+		rc = call_failed(c, e);
+	else if (rc == 0)
+		rc = call_reread(c, e); /* another run was faster */
+	buf_free(&record);
+	buf_free(&request);
+	return rc;
+}
+
+static int
+publish(struct call *k, int64_t moved, bool *told, struct error *e)
+{
+	struct escalate *x = k->c->job;
+	struct ledger_new facts = k->facts;
+	struct buf channel = { 0 }, message = { 0 };
+	struct reply *r;
+	int64_t receivers;
+	size_t i;
+	int rc = 0;
+
+	*told = true;
+	facts.swarms_n = 1;
+	for (i = 0; i < k->facts.swarms_n && rc == 0 && !run_dry(x->run); i++) {
+		facts.swarms = &k->swarms[i];
+		buf_reset(&channel);
+		buf_reset(&message);
+		ledger_channel(k->swarms[i], &channel);
+		ledger_message(&facts, moved, &message);
+		r = channel.failed || message.failed ? NULL :
+		    CLIENT_CALL(x->client, CLIENT_REPEAT, B("PUBLISH"), buf_view(&channel),
+		        buf_view(&message));
+		if (r == NULL) {
+			*e = *client_error(x->client);
+			rc = -1;
+		} else if (!reply_integer(r, &receivers)) {
+			*told = false;
+			(void)reply_fail(r, e, "PUBLISH %.*s", (int)channel.n, channel.p);
+			rc = call_failed(k->c, e);
+		}
+		reply_free(r);
+	}
+	buf_free(&channel);
+	buf_free(&message);
+	return rc;
+}
+
+/* Spawn request if it is not out yet, message, roster. */
+static int
+call_replacement(struct coordinator *c, struct error *e)
+{
+	struct escalate *x = c->job;
+	int64_t moved = c->moved;
+	struct buf names = { 0 };
+	bool done = true, told = false, seen;
+	struct call k;
+	int rc;
+
+	if ((rc = call_open(&k, c, e)) == 0 && !run_dry(x->run))
+		rc = transfer_count(x, k.facts.new_id, &moved, &names, e);
+	if (rc == 0 && c->ledger.stage == LEDGER_MOVING)
+		rc = ask_for_replacement(&k, moved, &done, e);
+	else if (rc == 0)
+		rc = expect_replacement(c, &seen, e);
+	/* Opened again: the record, into which it looks, is another now. */
+	call_close(&k);
+	if (rc == 0 && done && c->ledger.stage == LEDGER_SPAWNED &&
+	    (rc = call_open(&k, c, e)) == 0)
+		rc = publish(&k, moved, &told, e);
+	if (rc == 0 && told) {
+		c->escalated_now = true;
+		roster_set_state(c->entry, ROSTER_ESCALATED, run_now(x->run));
+		c->moved = moved;
+		result_action(x->result, "escalate", c->id, "%s to %.*s: %" PRId64 " work item%s moved, "
+		    "%" PRId64 " left", run_dry(x->run) ? "would be handed on" : "handed on",
+		    (int)c->ledger.new_id.n, c->ledger.new_id.p, moved, moved == 1 ? "" : "s", c->left);
+	}
+	buf_free(&names);
+	call_close(&k);
+	return rc;
+}
+
+int
+steps_hand_on(struct coordinator *c, struct error *e)
+{
+	struct escalate *x = c->job;
+	enum transfer_end end = TRANSFER_DONE;
+	bool go, done;
+
+	evidence_log(c);
+	if (begin(c, &go, e) != 0)
+		return -1;
+	if (c->adopted && go)
+		log_event(LOG_LEVEL_INFO, "adopted", &c->id,
+		    "another process had begun to escalate it: going on with its record");
+	if (go) {
+		if (transfer_work(c, buf_view(&c->ledger.new_id), &end, e) != 0)
+			return -1;
+		if (end == TRANSFER_STOPPED)
+			return error_set(e, EX_TEMPFAIL, "the time was up while work was being moved: the "
+			    "next run goes on");
+		if (end == TRANSFER_ALIVE) {
+			log_event(LOG_LEVEL_WARN, "recovered", &c->id,
+			    "it showed life while its work was being moved: all of it goes back");
+			c->course = COURSE_WITHDRAW;
+			c->entry->last_life = run_now(x->run);
+			roster_set_state(c->entry, ROSTER_KNOWN, run_now(x->run));
+			return steps_withdraw(c, false, &done, e);
+		}
+		if (end == TRANSFER_FAILED && call_hopeless(e))
+			return -1;
+	}
+	if (end == TRANSFER_LOST || end == TRANSFER_FAILED)
+		return 0;
+	if (c->ledger.stage == LEDGER_COMPLETE && !go) {
+		roster_set_state(c->entry, ROSTER_ESCALATED, run_now(x->run));
+		return 0;
+	}
+	if (c->ledger.stage != LEDGER_MOVING && c->ledger.stage != LEDGER_SPAWNED)
+		return 0;
+	return call_replacement(c, e);
+}

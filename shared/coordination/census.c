@@ -57,7 +57,8 @@ census_take(struct client *c, const struct roster *roster, const struct baseline
 
 		if (known)
 			census->known++;
-		if (entry->seen_now)
+		/* An activity record alone is no heartbeat: it outlives its writer by minutes. */
+		if (entry->seen_now && entry->heartbeat != 0)
 			census->alive++;
 		else if (known) {
 			buf_reset(&key);

@@ -112,6 +112,14 @@ form_logfmt(struct buf *out, const struct log_line *line)
 	buf_char(out, '\n');
 }
 
+/* A key that the text names already is not named again to a person. */
+static bool
+wants_key(const struct log_line *line)
+{
+	return line->key != NULL && (line->key->n == 0 ||
+	    memmem(line->text.p, line->text.n, line->key->p, line->key->n) == NULL);
+}
+
 /* The journal knows the time, the unit and the priority. */
 static void
 form_journal(struct buf *out, const struct log_line *line)
@@ -139,7 +147,7 @@ form_human(struct buf *out, const struct log_line *line, bool colour)
 	    dressed ? levels[line->level].colour : "", levels[line->level].name,
 	    dressed ? "\033[0m" : "");
 	buf_escaped(out, line->text, 0);
-	if (line->key != NULL) {
+	if (wants_key(line)) {
 		buf_str(out, " [");
 		buf_escaped(out, *line->key, 0);
 		buf_char(out, ']');

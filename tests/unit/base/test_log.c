@@ -103,6 +103,20 @@ START_TEST(human)
 }
 END_TEST
 
+/* A key that stands in the text is not said twice to a person. */
+START_TEST(human_named_in_text)
+{
+	struct log_options o = options(LOG_FORMAT_HUMAN);
+	struct bytes key = B("k:1"), other = B("k:12");
+
+	open_log(&o);
+	log_event(LOG_LEVEL_WARN, "one", &key, "key k:1 is odd");
+	log_event(LOG_LEVEL_WARN, "two", &other, "key k:1 is odd");
+	ck_file_matches("stderr", TIME_LOCAL " warn key k:1 is odd\n" TIME_LOCAL
+	    " warn key k:1 is odd \\[k:12\\]\n");
+}
+END_TEST
+
 START_TEST(logfmt)
 {
 	struct log_options o = options(LOG_FORMAT_LOGFMT);
@@ -527,6 +541,7 @@ suite_log(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, before_open);
 	tcase_add_test(t, human);
+	tcase_add_test(t, human_named_in_text);
 	tcase_add_test(t, logfmt);
 	tcase_add_test(t, json);
 	tcase_add_test(t, json_bytes_that_are_no_text);

@@ -59,7 +59,7 @@ describe_pause(const struct buf *reason, int64_t left_ms, struct buf *out)
 		duration_human(left_ms, left, sizeof(left));
 		buf_printf(out, "paused for another %s: ", left);
 	}
-	buf_escaped(out, buf_view(reason), 200);
+	buf_add(out, reason->p, reason->n < 200 ? reason->n : 200);
 }
 
 /* -1 with EX_TEMPFAIL if there is a pause that stops this run. */

@@ -216,6 +216,24 @@ result_failed(struct result *r, const char *event, struct bytes key, const char 
 	free(text);
 }
 
+/* A line for a terminal: nothing in it moves the cursor or begins another line.
+ * A backslash stays one, since a job may have escaped an id already. */
+static void
+add_line(struct buf *out, struct bytes s)
+{
+	size_t at = 0, end;
+
+	for (;;) {
+		end = bytes_find(s, '\\', at);
+		buf_escaped(out, (struct bytes){ s.p + at, end - at }, 0);
+		if (end == s.n)
+			break;
+		buf_char(out, '\\');
+		at = end + 1;
+	}
+	buf_char(out, '\n');
+}
+
 void
 result_say(struct result *r, const char *fmt, ...)
 {
@@ -228,8 +246,7 @@ result_say(struct result *r, const char *fmt, ...)
 
 	if (text == NULL)
 		return;
-	buf_str(&r->said, text);
-	buf_char(&r->said, '\n');
+	add_line(&r->said, bytes_str(text));
 	r->no_memory |= r->said.failed;
 	free(text);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "job/run.h"
 
 struct nop_options {
@@ -109,7 +110,7 @@ beats(struct run *r, int64_t ms, struct error *e)
 
 	result_say(run_result(r), "begun");
 	while (run_now(r) < until && !run_should_stop(r)) {
-		(void)run_sleep(r, 50);
+		(void)clock_sleep_ms(50);
 		if (run_keep_lease(r, e))
 			return -1;
 	}

@@ -95,15 +95,17 @@ START_TEST(test_text)
 	struct buf out = { 0 };
 
 	result_say(r, "Found %d", 3);
-	result_say(r, "Done");
+	result_say(r, "%s", "Done \\x0a \n\x1b[31m \xff \xc3\xa9 \\");
 	output_text(&run, r, &out);
-	ck_assert_str_eq(buf_cstr(&out), "Found 3\nDone\n");
+	ck_assert_str_eq(buf_cstr(&out),
+	    "Found 3\nDone \\x0a \\x0a\\x1b[31m \\xff \xc3\xa9 \\\n");
 	buf_reset(&out);
 	result_finding(r, "a", SEVERITY_WARNING, B("k"), "a");
 	run.dry = true;
 	output_text(&run, r, &out);
-	ck_assert_str_eq(buf_cstr(&out), "Found 3\nDone\n1 finding, 0 critical: see the log\n"
-	    "Dry run: nothing was changed\n");
+	ck_assert_ptr_nonnull(buf_cstr(&out));
+	ck_assert_str_eq(strstr(out.p, "\xc3\xa9 \\\n") + 5,
+	    "1 finding, 0 critical: see the log\nDry run: nothing was changed\n");
 	buf_free(&out);
 }
 END_TEST

@@ -181,11 +181,13 @@ look_again(struct deleter *d, int64_t now, struct error *e)
 	struct bytes *ids = calloc(d->n, sizeof *ids);
 	struct look *looks = calloc(d->n, sizeof *looks);
 	size_t n = 0, i;
-	int outcome = 0;
+	int outcome = -1;
 
-	if (owners == NULL || ids == NULL || looks == NULL)
-		outcome = error_set(e, EX_SOFTWARE, "out of memory");
-	for (i = 0; outcome == 0 && i < d->n; i++) {
+	if (owners == NULL || ids == NULL || looks == NULL) {
+		error_set(e, EX_SOFTWARE, "out of memory");
+		goto out;
+	}
+	for (i = 0; i < d->n; i++) {
 		struct candidate *c = d->items[i].owner;
 
 		if (!is_due(&d->items[i]) || c == NULL ||
@@ -195,11 +197,11 @@ look_again(struct deleter *d, int64_t now, struct error *e)
 		owners[n] = c;
 		ids[n++] = c->id;
 	}
-	if (outcome == 0)
-		outcome = look_many(d->reap->client, ids, n, now, NULL, looks, e);
+	outcome = look_many(d->reap->client, ids, n, now, NULL, looks, e);
 	for (i = 0; outcome == 0 && i < n; i++)
 		if (looks[i].form != HEARTBEAT_ABSENT)
 			compare(d, owners[i], looks[i].digest, looks[i].pttl);
+out:
 	free(owners);
 	free(ids);
 	free(looks);

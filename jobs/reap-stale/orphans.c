@@ -1,5 +1,3 @@
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,37 +5,7 @@
 #include "coordination/record.h"
 #include "delete.h"
 #include "look.h"
-#include "reap.h"
-
-#define ORPHANS_KEY "coordkeep:orphans"
-/* A keyspace can be full of strangers; memory is not. */
-#define ORPHANS_MAX 100000
-
-struct orphan_key {
-	struct orphan_key *next;
-	enum family family;
-	size_t n;
-	char bytes[];
-};
-
-struct orphan {
-	uint64_t digest;     /* of all keys and values, in any order */
-	uint32_t keys, ttl_less;
-	int64_t newest;      /* the latest time that any of them carries */
-	uint64_t before;     /* the digest that the last run left, and since when */
-	int64_t since;       /* 0 = never seen before */
-	struct orphan_key *list; /* kept only where they may have to go */
-};
-
-struct orphans {
-	struct reap *reap;
-	struct map *ids;
-	int64_t pttl;
-	size_t pttl_of;
-	int64_t untracked;
-	struct error error;
-	int failed;
-};
+#include "orphans.h"
 
 static bool
 reaping(const struct orphans *o)
@@ -58,47 +26,6 @@ free_orphan(void *value)
 	}
 }
 
-/* What the last run left: id -> "v1 <digest> <since>". */
-static int
-load(struct orphans *o, struct error *e)
-{
-	char cursor[24] = "0";
-	int outcome = 0;
-
-	do {
-		struct reply *r = CLIENT_CALL(o->reap->client, CLIENT_REPEAT, B("HSCAN"),
-		    B(ORPHANS_KEY), bytes_str(cursor), B("COUNT"), B("500"));
-		const struct reply *fields = NULL;
-		struct bytes next = { 0 }, id, text;
-		size_t n = 0;
-
-		if (r == NULL || !reply_string(reply_at(r, 0), &next) || next.n >= sizeof cursor ||
-		    (fields = reply_at(r, 1)) == NULL || !reply_array(fields, &n))
-			outcome = reply_fail(r, e, "HSCAN %s", ORPHANS_KEY);
-		for (size_t i = 0; outcome == 0 && i + 1 < n; i += 2) {
-			struct orphan *orphan;
-			char copy[64];
-
-			if (!reply_string(reply_at(fields, i), &id) ||
-			    !reply_string(reply_at(fields, i + 1), &text) || text.n >= sizeof copy)
-				continue;
-			memcpy(copy, text.p, text.n);
-			copy[text.n] = '\0';
-			if ((orphan = map_put(o->ids, id, NULL)) == NULL)
-				outcome = error_set(e, EX_SOFTWARE, "out of memory");
-			else if (sscanf(copy, "v1 %" SCNx64 " %" SCNd64, &orphan->before,
-			             &orphan->since) != 2)
-				orphan->since = 0;
-		}
-		if (outcome == 0) {
-			memcpy(cursor, next.p, next.n);
-			cursor[next.n] = '\0';
-		}
-		reply_free(r);
-	} while (outcome == 0 && strcmp(cursor, "0") != 0);
-	return outcome;
-}
-
 struct orphans *
 orphans_new(struct reap *r, struct error *e)
 {
@@ -110,7 +37,7 @@ orphans_new(struct reap *r, struct error *e)
 		return NULL;
 	}
 	o->reap = r;
-	if (load(o, e) != 0) {
+	if (orphans_load(o, e) != 0) {
 		orphans_free(o);
 		return NULL;
 	}
@@ -288,28 +215,6 @@ orphans_note(struct orphans *o, const struct bytes *key, struct error *e)
 	return 0;
 }
 
-/* Remember what this run saw: two runs far enough apart have to see the same. */
-static int
-remember(struct orphans *o, struct bytes id, const struct orphan *orphan, struct error *e)
-{
-	struct reply *r;
-	char text[64];
-	int outcome = 0;
-	int64_t v;
-
-	if (orphan->keys == 0)
-		r = CLIENT_CALL(o->reap->client, CLIENT_REPEAT, B("HDEL"), B(ORPHANS_KEY), id);
-	else {
-		snprintf(text, sizeof text, "v1 %" PRIx64 " %" PRId64, orphan->digest, orphan->since);
-		r = CLIENT_CALL(o->reap->client, CLIENT_REPEAT, B("HSET"), B(ORPHANS_KEY), id,
-		    bytes_str(text));
-	}
-	if (!reply_integer(r, &v))
-		outcome = reply_fail(r, e, "writing %s", ORPHANS_KEY);
-	reply_free(r);
-	return outcome;
-}
-
 static int
 offer(struct orphans *o, struct bytes id, const struct orphan *orphan, struct error *e)
 {
@@ -364,7 +269,7 @@ settle_one(struct orphans *o, struct bytes id, struct orphan *orphan, struct err
 	if (same || dry)
 		return 0;
 	orphan->since = now;
-	return remember(o, id, orphan, e);
+	return orphans_remember(o, id, orphan, e);
 }
 
 int
@@ -373,8 +278,6 @@ orphans_settle(struct orphans *o, struct error *e)
 	struct bytes id;
 	void *value;
 	size_t at = 0;
-	struct reply *r;
-	char keep[24];
 	int outcome = 0;
 
 	if (o->failed != 0) {
@@ -389,12 +292,7 @@ orphans_settle(struct orphans *o, struct error *e)
 		outcome = settle_one(o, id, value, e);
 	if (outcome == 0)
 		outcome = deleter_flush(o->reap->deleter, e);
-	if (outcome == 0 && !run_dry(o->reap->run)) {
-		r = CLIENT_CALL(o->reap->client, CLIENT_REPEAT, B("PEXPIRE"), B(ORPHANS_KEY),
-		    bytes_of_int(o->reap->settings->liveness.roster_keep, keep));
-		if (r == NULL || reply_error(r) != NULL)
-			outcome = reply_fail(r, e, "PEXPIRE %s", ORPHANS_KEY);
-		reply_free(r);
-	}
+	if (outcome == 0 && !run_dry(o->reap->run))
+		outcome = orphans_keep(o, e);
 	return outcome;
 }

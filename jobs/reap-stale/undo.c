@@ -6,7 +6,7 @@
 #include "reap.h"
 
 /* The ids that an undo put back stay out of the jobs' reach for so long. */
-#define HOLD_MS (24 * 3600 * INT64_C(1000))
+#define HOLD_MS INT64_C(86400000)
 
 struct undo {
 	struct run *run;

@@ -11,7 +11,7 @@ static const struct job_option options[] = {
 
 static const struct job clock_audit = {
 	.name = "clock-audit",
-	.summary = "do the clocks of the fleet agree?",
+	.summary = "compare the clocks of the fleet",
 	.example = "clock-audit -v",
 	.options = options,
 	.options_size = 0,

@@ -82,6 +82,19 @@ key_of(struct bytes line)
 	return trimmed(line);
 }
 
+/* What of a line that is no option can be shown: what follows its first word
+ * may be a secret. */
+static struct bytes
+first_word(struct bytes line)
+{
+	size_t n = 0;
+
+	while (n < line.n && line.p[n] != ' ' && line.p[n] != '\t' && line.p[n] != '=')
+		n++;
+	line.n = n;
+	return line;
+}
+
 /* Offset of the ';' behind a blank where inih begins a comment, else line.n. */
 static size_t
 comment_at(struct bytes line)
@@ -114,19 +127,21 @@ check_section(struct loader *l, struct bytes line)
 
 	l->in_section = false;
 	if (end == line.n) {
-		refuse(l, EX_CONFIG, line, "found a section without \"]\", expected [section]");
+		refuse(l, EX_CONFIG, first_word(line), "found a section without \"]\", expected [section]");
 		return;
 	}
 	rest = trimmed(bytes_from(line, end + 1));
 	if (rest.n > 0 && rest.p[0] != ';') {
-		refuse(l, EX_CONFIG, line, "found text behind \"]\", expected the end of the line");
+		refuse(l, EX_CONFIG, (struct bytes){ line.p, end + 1 },
+		    "found text behind \"]\", expected the end of the line");
 		return;
 	}
 	/* A name that does not fit is longer than any that is known. */
 	if (name.n > NAME_SHOWN)
 		name.n = NAME_SHOWN;
 	if (comment_at(name) < name.n) {
-		refuse(l, EX_CONFIG, line, "found \" ;\" in a section's name, expected [section]");
+		refuse(l, EX_CONFIG, first_word(line),
+		    "found \" ;\" in a section's name, expected [section]");
 		return;
 	}
 	(void)memcpy(l->section, name.p, name.n);
@@ -144,9 +159,11 @@ check_option(struct loader *l, struct bytes line)
 	const struct config_option *o;
 	char name[CONFIG_LINE_MAX + 1];
 
-	if (key.n == trimmed(line).n || comment_at(line) <= key.n) {
-		refuse(l, EX_CONFIG, line, "found no \"=\", expected [section], key = value or "
-		    "a comment");
+	/* "password hunter2=" is no key either. */
+	if (key.n == trimmed(line).n || comment_at(line) <= key.n ||
+	    first_word(key).n < key.n) {
+		refuse(l, EX_CONFIG, first_word(line), "found no \"=\" behind it, expected [section], "
+		    "key = value or a comment");
 		return;
 	}
 	if (!l->in_section) {
@@ -169,7 +186,7 @@ check_option(struct loader *l, struct bytes line)
 static bool
 check_line(struct loader *l, struct bytes line, size_t longest)
 {
-	struct bytes inner = trimmed(line), key = key_of(line);
+	struct bytes inner = trimmed(line), key = first_word(key_of(line));
 	struct buf what = { 0 };
 	size_t i;
 

@@ -166,12 +166,20 @@ static const struct {
 	    "line of " },
 	/* Lines that are none. */
 	{ L("count = 1\n"), ":1: count: found an option before any section, expected [section]" },
-	{ L("[redis]\nurl\n"), ":2: [redis] url: found no \"=\", expected [section], key = value "
+	{ L("[redis]\nurl\n"), ":2: [redis] url: found no \"=\" behind it, expected [section], key = value "
 	    "or a comment" },
 	{ L("[redis]\njust words ; and = more\n"), "found no \"=\"" },
 	{ L("[redis]\nurl ; = x\n"), "found no \"=\"" },
 	{ L("[redis\nurl = x\n"), ":1: [redis: found a section without \"]\"" },
-	{ L("[redis] url = x\n"), ":1: [redis] url = x: found text behind \"]\"" },
+	{ L("[redis] url = x\n"), ":1: [redis]: found text behind \"]\"" },
+	{ L("[redis] password = hunter2\n"), ":1: [redis]: found text behind \"]\"" },
+	{ L("[redis password = hunter2\n"), ":1: [redis: found a section without" },
+	{ L("[redis]\npassword hunter2\n"), ":2: [redis] password: found no \"=\"" },
+	{ L("[redis]\npassword hunter2 ; =\n"), ":2: [redis] password: found no \"=\"" },
+	{ L("[redis]\npassword hunter2 = x\n"), ":2: [redis] password: found no \"=\" behind it" },
+	{ L("[redis]\npassword hunter2==\n"), ":2: [redis] password: found no \"=\"" },
+	{ L("[redis]\n password hunter2\n"), ":2: [redis] password: found an indented" },
+	{ L("[redis]\npassword hunter2 \x01\n"), ":2: [redis] password: found the control" },
 	{ L("[redis] # comment\n"), "found text behind \"]\"" },
 	{ L("[redis]]\n"), "found text behind \"]\"" },
 	{ L("[red ;is]\n"), "found \" ;\" in a section's name" },

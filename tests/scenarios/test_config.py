@@ -104,7 +104,7 @@ HOSTILE = [
     (b"[redis]\ncluster = maybe\n", 2, ["[redis] cluster", "maybe"]),
     (b"[scan]\nmode = gentel\n", 2, ["[scan] mode", "gentel", "gentle"]),
     (b"[reap-stale]\nundo_max_bytes = 1GiB\n", 2, ["[reap-stale] undo_max_bytes", "1GiB"]),
-    (b"[redis]\nthis is no option\n", 2, ["this is no option"]),
+    (b"[redis]\nthis is no option\n", 2, ["[redis] this", "\"=\""]),
     (b"[redis\ntimeout = 5s\n", 1, ["[redis"]),
     (b"[redis] trailing\n", 1, ["redis"]),
     (b"[redis]\n  timeout = 5s\n", 2, ["timeout", "indented"]),

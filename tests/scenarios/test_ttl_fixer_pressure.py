@@ -1,0 +1,139 @@
+"""A server that is full: long TTLs are cut, work never, and what was said is so."""
+
+import pytest
+
+from harness import differences, snapshot
+
+H = 3600
+DAY = 24 * H
+
+
+def fill(r):
+    for key, ttl in {"blocking:signal:a": 7 * DAY, "blocking:ack:a:s": 2 * DAY,
+                     "blocking:other": 30 * DAY, "coordinator:activity:a": 2 * DAY,
+                     "blocking:idempotency:a:b:wake:1:99": DAY + 60,
+                     # these stay
+                     "blocking:state:a": DAY - 60, "blocking:signal:short": 60,
+                     "coordinator:work:s:a:w": 7 * DAY, "coordinator:escalation:a": 7 * DAY,
+                     "coordinator:spawn:a": 7 * DAY, "coordkeep:roster": 7 * DAY,
+                     "session:a": 7 * DAY}.items():
+        r.set(key, "x", ex=ttl)
+
+
+CUT = ["blocking:signal:a", "blocking:ack:a:s", "blocking:other", "coordinator:activity:a",
+       "blocking:idempotency:a:b:wake:1:99"]
+
+
+def press(r, per_cent, policy="noeviction"):
+    """Make the memory in use so many per cent of maxmemory."""
+    r.config_set("maxmemory-policy", policy)
+    r.config_set("maxmemory", int(r.info("memory")["used_memory"] * 100 / per_cent))
+
+
+@pytest.mark.parametrize("policy, says", [("noeviction", "refused"), ("allkeys-lru", "evicted"),
+                                          ("volatile-ttl", "evicted")])
+def test_under_pressure(r, job, policy, says):
+    fill(r)
+    r.set("blocking:pad", "x" * 5_000_000, ex=100)
+    before = snapshot(r, without=())
+    press(r, 95, policy)
+    fixer = job("ttl-fixer")
+    dry = fixer.json("--pressure", "-n")
+    assert dry.count("ttl-cut") == len(CUT), dry
+    assert differences(before, snapshot(r, without=())) == []
+
+    done = fixer.run("--pressure")
+    assert done.exit == 1, done
+    for key in CUT:
+        assert H - 60 <= r.ttl(key) <= H, key
+    assert len(differences(before, snapshot(r, without=()))) == len(CUT)
+    assert "Memory before: " in done.stdout and "Memory now: " in done.stdout, done
+    assert f"(95 %), policy {policy}" in done.stdout or "(94 %), policy" in done.stdout, done
+    assert "within 1h" in done.stdout and says in done.stderr, done
+    again = fixer.json("--pressure")
+    assert again.count("ttl-cut") == 0 and again.finding_codes() == ["eviction-policy"], again
+
+
+def test_refused_below_the_limit(r, job):
+    fill(r)
+    r.set("blocking:pad", "x" * 5_000_000, ex=100)
+    before = snapshot(r, without=())
+    press(r, 50)
+    fixer = job("ttl-fixer")
+    done = fixer.run("--pressure")
+    assert done.exit == 2 and "refused" in done.stderr and "90 %" in done.stderr, done
+    assert differences(before, snapshot(r, without=())) == []
+    assert fixer.run("--pressure", config={"ttl-fixer": {"pressure_at": 40}}).exit == 1
+    assert r.ttl("blocking:signal:a") <= H
+
+
+def test_refused_without_a_limit_unless_forced(r, job):
+    fill(r)
+    before = snapshot(r, without=())
+    fixer = job("ttl-fixer")
+    done = fixer.run("--pressure")
+    assert done.exit == 2 and "no maxmemory" in done.stderr and "--force" in done.stderr, done
+    assert differences(before, snapshot(r, without=())) == []
+    forced = fixer.run("--pressure", "--force")
+    assert forced.exit == 0 and "no maxmemory" in forced.stdout, forced
+    assert r.ttl("blocking:signal:a") <= H and r.ttl("coordinator:work:s:a:w") > 6 * DAY
+
+
+def test_configured(r, job):
+    fill(r)
+    config = {"ttl-fixer": {"pressure_over": "3d", "pressure_ttl": "2h"}}
+    assert job("ttl-fixer", config).json("--pressure", "--force").count("ttl-cut") == 2
+    assert H < r.ttl("blocking:signal:a") <= 2 * H and r.ttl("blocking:ack:a:s") > DAY
+
+
+def test_out_of_memory_at_the_lease(r, job):
+    """The cure must not need what it is to free."""
+    fill(r)
+    r.set("blocking:signal:none", "x")
+    r.config_set("maxmemory", 1)
+    fixer = job("ttl-fixer")
+    done = fixer.run("--pressure")
+    assert done.exit == 1 and "event=no-lease" in done.stderr, done
+    assert r.ttl("blocking:signal:a") <= H and r.ttl("blocking:signal:none") > 23 * H
+    for key in CUT:
+        r.expire(key, 7 * DAY)
+    plain = fixer.run()
+    assert plain.exit == 0 and "event=no-lease" in plain.stderr, plain
+
+
+def test_out_of_memory_when_the_time_is_up(r, job):
+    """The cursor cannot be stored: said, and the next pass begins at the start."""
+    pipe = r.pipeline(transaction=False)
+    for i in range(2000):
+        pipe.set(f"blocking:signal:{i}", "x")
+    pipe.execute()
+    r.config_set("maxmemory", 1)
+    slow = {"scan": {"max_keys_per_second": 500}}
+    fixer = job("ttl-fixer")
+    done = fixer.json("--max-runtime", "1s", config=slow)
+    assert done.exit == 75 and "event=cursor-not-stored" in done.stderr, done
+    assert r.keys("coordkeep:cursor:*") == []
+    assert done.count("ttl-set") + fixer.json().count("ttl-set") == 2000
+
+
+def test_a_pass_that_is_cut_short_has_a_cursor_of_its_own(r, job):
+    pipe = r.pipeline(transaction=False)
+    for i in range(2000):
+        pipe.set(f"blocking:signal:{i}", "x", ex=7 * DAY)
+    pipe.execute()
+    fixer = job("ttl-fixer")
+    slow = {"scan": {"max_keys_per_second": 500}}
+    first = fixer.json("--pressure", "--force", "--max-runtime", "1s", config=slow)
+    assert first.exit == 75 and 0 < first.count("ttl-cut") < 2000, first
+    assert r.keys("coordkeep:cursor:*") == [b"coordkeep:cursor:ttl-fixer:pressure"]
+    assert fixer.json().exit == 0
+    assert r.keys("coordkeep:cursor:*") == [b"coordkeep:cursor:ttl-fixer:pressure"]
+    second = fixer.json("--pressure", "--force")
+    assert second.exit == 0, second
+    assert first.count("ttl-cut") + second.count("ttl-cut") == 2000
+    assert r.keys("coordkeep:cursor:*") == []
+
+
+def test_excludes_report(r, job):
+    done = job("ttl-fixer").run("--pressure", "--report")
+    assert done.exit == 64, done

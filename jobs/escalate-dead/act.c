@@ -49,8 +49,8 @@ act_permit(struct escalate *x, struct error *e)
 		return 0;
 	/* What was handed on already is another death now, with another replacement. */
 	if (c->entry->state == ROSTER_ESCALATED || c->ledger.stage == LEDGER_COMPLETE) {
+		roster_set_state(c->entry, ROSTER_KNOWN, now);
 		c->entry->incarnation = now;
-		c->entry->changed = true;
 	}
 	return 0;
 }
@@ -59,8 +59,12 @@ static void
 become(struct coordinator *c, enum roster_state state)
 {
 
-	if (c->entry->state != state)
-		roster_set_state(c->entry, state, run_now(c->job->run));
+	if (c->entry->state == state)
+		return;
+	/* It lived after it was handed on: another death, with another replacement. */
+	if (state == ROSTER_SUSPECT && c->entry->state == ROSTER_ESCALATED)
+		c->entry->incarnation = 0;
+	roster_set_state(c->entry, state, run_now(c->job->run));
 }
 
 static int

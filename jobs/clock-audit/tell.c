@@ -156,8 +156,9 @@ writer_finding(struct audit *a, const struct named_writer *n)
 	if (w->skewed && level != LEVEL_GOOD) {
 		skew_describe(w->skew, &skew);
 		result_finding(a->result, "writer-skewed", severity_of(level), n->id,
-		    "%s %s Redis's, by its %s%s; on its host, " LOOK,
-		    w->by_heartbeat ? "its clock is" : "its clock was", text_of(&skew), w->where,
+		    "%s %s%s Redis's, by its %s%s; on its host, " LOOK,
+		    w->by_heartbeat ? "its clock is" : "its clock was", text_of(&skew),
+		    skew_certain(w->skew) > 0 ? " of" : "", w->where,
 		    w->seconds > 0 ? " (stamped in seconds)" : "");
 		buf_free(&skew);
 	}

@@ -1,0 +1,233 @@
+"""clock-audit: what coordinators stamp, and what that proves of their clocks."""
+
+import json
+
+import pytest
+from harness.clocks import Clocks
+
+MINUTE = 60000
+
+
+@pytest.fixture(scope="module")
+def clocks(tmp_path_factory):
+    return Clocks(tmp_path_factory.mktemp("clocks"))
+
+
+@pytest.fixture
+def audit(job, clocks):
+    return job("clock-audit", {"clock-audit": {"host": "host-a"}}, env=clocks.env())
+
+
+def writers_of(run):
+    return {w.get("id", w.get("key")): w for w in run.json["clock"]["writers"]}
+
+
+def codes_of(run, who):
+    return [f["code"] for f in run.findings() if f.get("key") == who]
+
+
+def within(writer, truth):
+    low, high = writer["low_ms"], writer["high_ms"]
+    return (low is None or low <= truth) and (high is None or truth <= high)
+
+
+def test_each_writer_that_cannot_be_right_is_named(audit, heartbeat, r, now_ms):
+    heartbeat("coord-right")
+    heartbeat("coord-fast", age_ms=-5 * MINUTE)
+    heartbeat("coord-slow", age_ms=11 * MINUTE)
+    r.set("blocking:heartbeat:coord-seconds",
+          json.dumps({"coordinatorId": "coord-seconds", "timestamp": now_ms() // 1000}), ex=90)
+    r.set("blocking:heartbeat:coord-garbage", "garbage", ex=90)
+    r.set("blocking:heartbeat:coord-timeless", '{"metadata":{"timestamp":1}}', ex=90)
+    r.set("blocking:heartbeat:coord-empty", "", ex=90)
+    r.set("blocking:heartbeat:coord-huge", "x" * 70000, ex=90)
+    r.lpush("blocking:heartbeat:coord-list", "x")
+    done = audit.json()
+    assert done.exit == 2, done
+    named = writers_of(done)
+    assert set(named) == {"coord-fast", "coord-slow", "coord-seconds", "coord-garbage",
+                          "coord-timeless", "coord-empty", "coord-huge", "coord-list"}, done
+    assert codes_of(done, "coord-fast") == ["writer-skewed"], done
+    assert within(named["coord-fast"], 5 * MINUTE), done
+    assert named["coord-fast"]["low_ms"] > 4 * MINUTE, done
+    assert codes_of(done, "coord-slow") == ["writer-skewed"], done
+    assert within(named["coord-slow"], -11 * MINUTE), done
+    assert named["coord-slow"]["high_ms"] < -6 * MINUTE, done
+    assert codes_of(done, "coord-seconds") == ["stamp-in-seconds"], done
+    for who in ("garbage", "timeless", "empty", "huge", "list"):
+        assert codes_of(done, f"coord-{who}") == ["unreadable-stamp"], done
+    assert done.count("coordinators") == 9, done
+    texts = {f["key"]: f["text"] for f in done.findings()}
+    assert "ahead of Redis's, by its heartbeat" in texts["coord-fast"], done
+    assert "behind Redis's, by its heartbeat" in texts["coord-slow"], done
+    assert "is not JSON" in texts["coord-garbage"], done
+    assert "has no readable time" in texts["coord-timeless"], done
+    assert "is longer than 64 KB" in texts["coord-huge"], done
+    assert "is not a string" in texts["coord-list"], done
+
+
+def test_a_right_clock_is_never_named_whatever_its_age(audit, r, now_ms):
+    """Heartbeats written up to their whole TTL ago, with every TTL that writers give; without
+    a TTL; with a longer one; acks and signals of any age."""
+    now = now_ms()
+    for ttl in (90, 180, 300):
+        for age in range(0, ttl - 60, 10):
+            r.set(f"blocking:heartbeat:c-{ttl}-{age}",
+                  json.dumps({"timestamp": now - age * 1000}), px=(ttl - age) * 1000)
+    for age in (0, 60, 600, 86400, 30 * 86400):
+        old = json.dumps({"lastHeartbeat": now - age * 1000})
+        r.set(f"blocking:heartbeat:kept-{age}", old)
+        r.set(f"blocking:heartbeat:long-{age}", old, ex=3600)
+        r.set(f"blocking:signal:r-{age}", json.dumps(
+            {"senderId": "s", "receiverId": f"r-{age}", "type": "wake",
+             "timestamp": now - age * 1000}), ex=60)
+        r.set(f"blocking:ack:c:s-{age}", json.dumps(
+            {"coordinatorId": "c", "signalId": f"s-{age}", "timestamp": now - age * 1000}), ex=60)
+    done = audit.json()
+    assert done.exit == 0, done
+    assert not writers_of(done), done
+    assert done.count("signals") == done.count("acks") == 5, done
+    # What passes between stamping and writing is a skew, if a small one.
+    assert done.json["clock"]["largest_skew_ms"] < 5000, done
+
+
+@pytest.mark.parametrize("ahead, code", [(4000, 0), (50000, 1), (150000, 2)])
+def test_the_limits(audit, heartbeat, ahead, code):
+    """What passes until it is read makes it less certain, never more."""
+    heartbeat("coord-1", age_ms=-ahead)
+    heartbeat("coord-2")
+    done = audit.json(config={"clock-audit": {"warn": "6s"}})
+    assert done.exit == code, done
+    assert len(done.findings("writer-skewed")) == (code > 0), done
+    gauge = audit.metrics()['coordkeep_clock_writers_skewed{job="clock-audit"}']
+    assert gauge == (code > 0)
+
+
+def test_signals_and_acks_ahead_name_their_writer(audit, r, now_ms):
+    soon = now_ms() + 10 * MINUTE
+    r.set("blocking:signal:receiver", json.dumps(
+        {"senderId": "sender-1", "receiverId": "receiver", "type": "wake", "timestamp": soon}))
+    r.set("blocking:signal:compact", json.dumps(
+        {"s": "sender-2", "r": "compact", "t": "wake", "ts": soon}))
+    r.set("blocking:ack:coord:with:colons:sig", json.dumps(
+        {"coordinatorId": "coord:with:colons", "signalId": "sig", "timestamp": soon}))
+    r.set("blocking:ack:victim:sig", json.dumps(
+        {"coordinatorId": "somebody-else", "signalId": "sig", "timestamp": soon}))
+    r.set("blocking:signal:nobody", json.dumps({"timestamp": soon}))
+    r.set("blocking:signal:garbage", "{")
+    done = audit.json()
+    assert done.exit == 2, done
+    named = writers_of(done)
+    # Whom neither the value nor the key names for certain is named by the key.
+    assert set(named) == {"sender-1", "sender-2", "coord:with:colons", "blocking:ack:victim:sig",
+                          "blocking:signal:nobody", "blocking:signal:garbage"}, done
+    for who in set(named) - {"blocking:signal:garbage"}:
+        assert named[who]["high_ms"] is None and within(named[who], 10 * MINUTE), done
+        assert named[who]["low_ms"] > 8 * MINUTE, done
+    assert named["sender-1"]["by"] == "signal" and named["coord:with:colons"]["by"] == "ack"
+    assert codes_of(done, "blocking:signal:garbage") == ["unreadable-stamp"], done
+    texts = [f["text"] for f in done.findings("writer-skewed")]
+    assert all("was at least" in t and "ahead of Redis's" in t for t in texts), done
+
+
+def test_a_hand_sent_signal_in_seconds(audit, r, now_ms):
+    """As the guide has it: its clock is right, its unit is not."""
+    r.set("blocking:signal:coord-1", json.dumps(
+        {"senderId": "manual-override", "receiverId": "coord-1", "type": "wake",
+         "timestamp": now_ms() // 1000}), ex=86400)
+    done = audit.json()
+    assert done.exit == 1, done
+    assert codes_of(done, "manual-override") == ["stamp-in-seconds"], done
+
+
+def test_many_records_of_one_writer_are_one_finding(audit, r, heartbeat, now_ms):
+    heartbeat("coord-1", age_ms=-5 * MINUTE)
+    for i in range(20):
+        r.set(f"blocking:signal:r{i}", json.dumps(
+            {"senderId": "coord-1", "receiverId": f"r{i}", "type": "wake",
+             "timestamp": now_ms() + 20 * MINUTE}))
+    done = audit.json()
+    found, = done.findings("writer-skewed")
+    assert found["key"] == "coord-1", done
+    # What its heartbeat shows is so now.
+    writer, = done.json["clock"]["writers"]
+    assert writer["by"] == "heartbeat" and writer["skewed"] == 21, done
+    assert within(writer, 5 * MINUTE), done
+
+
+def test_writers_of_odd_names(audit, r, heartbeat):
+    for ident in ("a:b", "*", "[a]", "x" * 300, "with space"):
+        heartbeat(ident, age_ms=-5 * MINUTE)
+    r.set(b"blocking:heartbeat:\xff\n", b"garbage")
+    done = audit.json()
+    named = writers_of(done)
+    assert {"a:b", "*", "[a]", "x" * 300, "with space"} <= set(named), done
+    assert [f["key_b64"] for f in done.findings("unreadable-stamp")] == ["/wo="], done
+
+
+def test_other_keys_are_none_of_its_business(audit, r, now_ms):
+    ahead = json.dumps({"timestamp": now_ms() + 10 * MINUTE})
+    for key in ("blocking:state:a", "blocking:heartbeats:a", "blocking:heartbeat:",
+                "blocking:custom", "sblocking:heartbeat:a", "coordinator:activity:a", "other"):
+        r.set(key, ahead)
+    done = audit.json()
+    assert (done.exit, done.count("coordinators")) == (0, 0), done
+
+
+def test_what_the_roster_saw_bounds_a_slow_clock(audit, job, heartbeat, r):
+    """Two minutes behind is no more than its TTL allows. But another job saw other bytes
+    there a moment ago: it was written since then."""
+    heartbeat("coord-slow", age_ms=2 * MINUTE)
+    heartbeat("coord-right")
+    assert audit.json().exit == 0
+    reap = job("reap-stale", {"liveness": {"confirm": "1s"}})
+    assert reap.run().exit in (0, 1)
+    assert r.hexists("coordkeep:roster", "coord-slow")
+    done = audit.json()
+    assert done.exit == 0, done  # the same bytes: they can be as old as they say
+    heartbeat("coord-slow", age_ms=2 * MINUTE)
+    heartbeat("coord-right")
+    done = audit.json()
+    assert list(writers_of(done)) == ["coord-slow"], done
+    writer, = done.json["clock"]["writers"]
+    assert within(writer, -2 * MINUTE) and writer["high_ms"] < -MINUTE, done
+
+
+def test_without_the_roster_it_goes_on(audit, r, heartbeat):
+    heartbeat("coord-fast", age_ms=-5 * MINUTE)
+    r.set("coordkeep:roster", "of another type")
+    done = audit.json()
+    assert list(writers_of(done)) == ["coord-fast"], done
+
+
+def test_real_coordinators(audit, fleet):
+    """Processes that beat, one with a clock that is five minutes ahead, one eleven behind."""
+    fleet.start("coord-right")
+    fleet.start("coord-fast", offset_ms=5 * MINUTE)
+    fleet.start("coord-slow", offset_ms=-11 * MINUTE)
+    done = audit.json()
+    named = writers_of(done)
+    assert set(named) == {"coord-fast", "coord-slow"}, done
+    assert within(named["coord-fast"], 5 * MINUTE), done
+    assert within(named["coord-slow"], -11 * MINUTE), done
+
+
+def test_one_pass_for_a_hundred_thousand_heartbeats(audit, r, now_ms):
+    n = 100000
+    now = now_ms()
+    pipe = r.pipeline(transaction=False)
+    for i in range(n):
+        stamp = now + (600000 if i == 777 else 0)
+        pipe.set(f"blocking:heartbeat:coord-{i}", '{"timestamp":%d}' % stamp, ex=3000)
+        if i % 10000 == 9999:
+            pipe.execute()
+    r.config_resetstat()
+    done = audit.json("-q")
+    calls = {k: v["calls"] for k, v in r.info("commandstats").items()}
+    assert done.count("coordinators") == n, done.stderr
+    assert list(writers_of(done)) == ["coord-777"], done.stderr
+    # Each once (but for what SCAN gives twice); no page smaller than it has to be.
+    assert n <= calls["cmdstat_getrange"] <= n * 1.1
+    assert calls["cmdstat_scan"] <= n / 100 * 1.1
+    assert calls.get("cmdstat_hgetall") == 1
+    assert not [c for c in calls if c in ("cmdstat_keys", "cmdstat_get", "cmdstat_set")]

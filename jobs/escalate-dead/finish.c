@@ -116,11 +116,13 @@ steps_finish(struct coordinator *c, struct error *e)
 
 	if (c->ledger.stage != LEDGER_SPAWNED)
 		return 0;
-	/* The hook first: told twice is better than not at all. */
+	/* The hook and the warning first: until the record is complete the next run comes back to
+	 * them, and told twice is better than not at all. */
 	if ((rc = call_open(&k, c, e)) == 0) {
 		call_hook(c, &k);
-		rc = complete(c, &k, e);
+		if ((rc = steps_clear_warning(c, e)) == 0)
+			rc = complete(c, &k, e);
 	}
 	call_close(&k);
-	return rc == 0 ? steps_clear_warning(c, e) : rc;
+	return rc;
 }

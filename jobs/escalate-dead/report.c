@@ -202,8 +202,6 @@ say(struct escalate *x, const struct tally *t, int64_t awaited)
 		    brake_cause_name(x->brake.cause));
 	else if (t->suspects + t->escalated == 0)
 		result_say(x->result, "No dead coordinators");
-	if (run_dry(x->run))
-		result_say(x->result, "Dry run: nothing was changed");
 }
 
 void

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two clocks of one machine that are read one after the other differ by less. */
+/* A step that is smaller is none. */
 #define SLACK_US 1000
 /* A daemon that slews changes the clock's rate by a twelfth at most. */
 #define SLEW_DIVISOR 10
@@ -41,26 +41,23 @@ moved(int64_t a_low, int64_t a_high, int64_t b_low, int64_t b_high, int64_t slac
 	return 0;
 }
 
-static int64_t
-slack_over(int64_t elapsed)
-{
-	return SLACK_US + max64(elapsed, 0) / SLEW_DIVISOR;
-}
-
 int64_t
 clock_jump(const struct clock_reading *a, const struct clock_reading *b)
 {
+	/* Slewing moves the monotonic clock of the same machine along: what moves
+	 * them against each other is a step. */
 	return moved(a->wall - a->mono_after, a->wall - a->mono_before,
-	    b->wall - b->mono_after, b->wall - b->mono_before,
-	    slack_over(b->mono_after - a->mono_before));
+	    b->wall - b->mono_after, b->wall - b->mono_before, SLACK_US);
 }
 
 int64_t
 clock_server_jump(const struct clock_sample *a, const struct clock_sample *b)
 {
+	int64_t elapsed = max64(b->received.mono_after - a->sent.mono_before, 0);
+
 	return moved(a->server - a->received.mono_after, a->server - a->sent.mono_before,
 	    b->server - b->received.mono_after, b->server - b->sent.mono_before,
-	    slack_over(b->received.mono_after - a->sent.mono_before));
+	    SLACK_US + elapsed / SLEW_DIVISOR);
 }
 
 static void

@@ -38,10 +38,11 @@ struct clock_offset {
 };
 
 /* By how much the wall clock certainly jumped between two readings, the
- * least that explains them, negative for backwards; 0 if it need not have. A clock that is being slewed (up
- * to a tenth faster or slower) does not jump. */
+ * least that explains them, negative for backwards; 0 if it need not have (or by a millisecond at
+ * most). A clock that is being slewed does not jump. */
 int64_t clock_jump(const struct clock_reading *a, const struct clock_reading *b);
-/* The same of the server's clock, between two exchanges. */
+/* The same of the server's clock, between two exchanges; it may run up to a tenth faster or
+ * slower than this machine's meanwhile. */
 int64_t clock_server_jump(const struct clock_sample *a, const struct clock_sample *b);
 
 /* Evaluate ${n} samples in the order taken. Those before a jump, and an

@@ -174,6 +174,7 @@ settle(struct roster *r)
 int
 roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e)
 {
+	struct error ignored = { 0 };
 	struct script s;
 	struct batch b = { .e = e };
 	int rc;
@@ -182,6 +183,10 @@ roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e
 		return 0;
 	if (script_init(&s, "roster-save", save_body) != 0)
 		return error_set(e, EX_SOFTWARE, "SHA-1 is not available");
+	/* Else every batch of a first run would be sent twice. That it cannot be
+	 * loaded is no error: the batches bring it with them. */
+	if (map_count(r->entries) > BATCH)
+		(void)script_load(c, &s, &ignored);
 	rc = send_all(c, r, &s, &b, keep_ms);
 	/* Drained in any case: the callbacks point at ${b}. */
 	if (client_drain(c) != 0 && rc == 0 && !b.failed) {

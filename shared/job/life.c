@@ -151,37 +151,39 @@ usage_error(struct run *r, const struct error *e)
 	return e->exit;
 }
 
-/* What needs neither log nor Redis: --help, --version, --print-config. */
-static int
-show(struct run *r)
+/* Is it a command that needs neither log nor Redis? */
+static bool
+is_shown(enum command c)
 {
-	struct error e = { 0 }, ignored = { 0 };
+
+	return c == COMMAND_HELP || c == COMMAND_VERSION || c == COMMAND_PRINT_CONFIG ||
+	    c == COMMAND_PRINT_ANNOTATED || c == COMMAND_PRINT_MDOC;
+}
+
+static int
+show(struct run *r, struct error *e)
+{
 	struct buf out = { 0 };
-	int code = EX_OK;
+	int rc = 0;
 
 	if (r->options.command == COMMAND_HELP)
 		options_help(r->job, &out);
 	else if (r->options.command == COMMAND_VERSION)
 		buf_printf(&out, "%s (coordkeep) %s\n", r->job->name, COORDKEEP_VERSION);
-	else if (run_configure(r, &e) || run_print_config(r, &e))
-		code = e.exit;
-	if (code == EX_OK && (out.failed || output_write(stdout, buf_view(&out)))) {
-		code = EX_IOERR;
-		error_set(&e, EX_IOERR, "standard output cannot be written");
-	}
-	if (code != EX_OK) {
-		(void)run_open_log(r, &ignored);
-		log_error("run-failed", "%s", e.text);
-		(void)log_close();
-	}
+	else if (run_configure(r, e) || run_print_config(r, e))
+		rc = -1;
+	if (rc == 0 && (out.failed || output_write(stdout, buf_view(&out))))
+		rc = error_set(e, EX_IOERR, "standard output cannot be written");
 	buf_free(&out);
-	return code;
+	return rc;
 }
 
 static int
 run_all(struct run *r, int argc, char **argv)
 {
 	struct error e = { 0 }, ignored = { 0 };
+	bool shown;
+	int rc;
 
 	if ((r->result = result_new()) == NULL)
 		error_set(&e, EX_SOFTWARE, "out of memory");
@@ -193,17 +195,11 @@ run_all(struct run *r, int argc, char **argv)
 		r->options.json |= wants_json(argc, argv);
 		return usage_error(r, &e);
 	}
-	switch (r->options.command) {
-	case COMMAND_HELP:
-	case COMMAND_VERSION:
-	case COMMAND_PRINT_CONFIG:
-	case COMMAND_PRINT_ANNOTATED:
-	case COMMAND_PRINT_MDOC:
-		return show(r);
-	default:
-		break;
-	}
-	if (live(r, &e) == 0)
+	shown = is_shown(r->options.command);
+	rc = shown ? show(r, &e) : live(r, &e);
+	if (rc == 0 && shown)
+		return EX_OK;
+	if (rc == 0)
 		memset(&e, 0, sizeof(e));
 	else if (e.exit == 0)
 		error_set(&e, EX_SOFTWARE, "the job ended early and did not say why");

@@ -330,8 +330,10 @@ build_table(struct parse *p, int argc, struct error *e)
 	p->seen = calloc(p->job_n + COMMON + 1, 1);
 	p->o->job = calloc(1, p->job->options_size > 0 ? p->job->options_size : 1);
 	p->o->set = calloc((size_t)argc + 1, sizeof(*p->o->set));
-	if (p->table == NULL || p->seen == NULL || p->o->job == NULL || p->o->set == NULL)
-		return error_set(e, EX_SOFTWARE, "out of memory");
+	if (p->table == NULL || p->seen == NULL || p->o->job == NULL || p->o->set == NULL) {
+		(void)error_set(e, EX_SOFTWARE, "out of memory");
+		return -1;
+	}
 	for (n = 0; n < p->job_n; n++) {
 		jo = &p->job->options[n];
 		p->table[n] = (struct option){ jo->name,

@@ -113,27 +113,23 @@ static void
 notes_add(struct result *r, struct notes *notes, const char *name, enum severity severity,
     struct bytes key, const char *text)
 {
-	struct note *list, *note;
+	struct note *list, note = { .name = name, .severity = severity };
 
 	notes->total++;
 	if (notes->n >= RESULT_KEEP)
 		return;
-	if ((list = more(notes->list, notes->n, sizeof(*list))) == NULL) {
+	list = more(notes->list, notes->n, sizeof(*list));
+	if (list != NULL)
+		notes->list = list;
+	buf_bytes(&note.key, key);
+	note.text = strdup(text);
+	if (list == NULL || note.key.failed || note.text == NULL) {
+		buf_free(&note.key);
+		free(note.text);
 		r->no_memory = true;
 		return;
 	}
-	notes->list = list;
-	note = &list[notes->n];
-	*note = (struct note){ .name = name, .severity = severity };
-	buf_bytes(&note->key, key);
-	note->text = strdup(text);
-	if (note->key.failed || note->text == NULL) {
-		buf_free(&note->key);
-		free(note->text);
-		r->no_memory = true;
-		return;
-	}
-	notes->n++;
+	notes->list[notes->n++] = note;
 }
 
 /* The formatted text, to be freed; NULL sets no_memory. */

@@ -58,9 +58,10 @@ on_progress(void *ctx, const struct scan_result *so_far)
 {
 	struct pass *p = ctx;
 	struct scan_result s = sum(p, so_far);
+	/* DBSIZE says nothing of how many keys match a pattern. */
+	int64_t total = p->match == NULL ? client_server(p->r->client)->dbsize : 0;
 
-	progress_draw(&p->r->progress, s.keys, client_server(p->r->client)->dbsize,
-	    clock_mono_ms());
+	progress_draw(&p->r->progress, s.keys, total, clock_mono_ms());
 	if (p->job->progress != NULL)
 		p->job->progress(p->job->ctx, &s);
 }

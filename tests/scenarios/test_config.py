@@ -190,6 +190,8 @@ def test_a_config_error_is_one_json_document(nop, tmp_path):
     done = nop.run(argv=["--format", "json", "-c", str(path)]).parse()
     assert done.exit == 78, done
     assert f"{path}:2" in done.json["error"], done
+    done = nop.run(argv=["--format", "json", "-c", str(path), "--print-config"]).parse()
+    assert done.exit == 78 and f"{path}:2" in done.json["error"], done
 
 
 def test_all_names_and_defaults(nop, tmp_path):

@@ -231,6 +231,21 @@ def test_waiting_has_an_end(nop, r):
     assert r.get(LEASE) == b"of another"
 
 
+def test_a_signal_ends_the_wait_for_a_lease(nop, r):
+    r.set(LEASE, "of another", px=600000)
+    run = nop.start("--wait", "100s", "--max-runtime", "200s", "-v")
+    wait_for(lambda: r.info("commandstats").get("cmdstat_set", {}).get("calls", 0) > 2)
+    run.signal()
+    done = run.wait()
+    assert done.exit == 75 and r.get(LEASE) == b"of another", done
+
+
+def test_a_server_without_memory_is_no_other_run(nop, r):
+    r.config_set("maxmemory", 1)
+    done = nop.run("--act")
+    assert done.exit == 69 and "out of memory" in done.stderr, done
+
+
 def test_the_leases_of_all_jobs(nop, r):
     run = nop.start("--all", "--beats", "60s")
     names = {b"coordkeep:lease:" + n for n in (b"nop", b"reap-stale", b"escalate-dead",

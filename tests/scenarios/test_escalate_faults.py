@@ -210,9 +210,39 @@ def test_cut_and_mended_within_one_run(server, tmp_path, state, r):
             assert set(state.spawns()) == {new}
 
 
+class Hosts:
+    """Several hosts on one server. Each is told that it has the lease: correctness does not
+    rest on it."""
+
+    def __init__(self, server, directory, n):
+        self.proxies = [Proxy(server).__enter__() for _ in range(n)]
+        for p in self.proxies:
+            p.on_command = self.lie
+        self.jobs = [Job("escalate-dead", p.url, directory / f"host{i}", QUICK)
+                     for i, p in enumerate(self.proxies)]
+
+    @staticmethod
+    def lie(_, words):
+        if any(w.startswith(b"coordkeep:lease") for w in words):
+            return b"+OK\r\n" if words[0].upper() == b"SET" else b":1\r\n"
+        return None
+
+    def run(self):
+        runs = [j.start("--format", "json") for j in self.jobs]
+        return [x.wait().parse() for x in runs]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for j in self.jobs:
+            j.close()
+        for p in self.proxies:
+            p.__exit__()
+
+
 @pytest.mark.parametrize("round_", range(5))
 def test_two_hosts_at_the_same_second(server, tmp_path, state, r, round_):
-    """Without a lease between them, even: correctness does not rest on it."""
     new, items = set_up(state, r, n=300, warnings=3)
     watch = Watch(state, "dead", items)
     stop = threading.Event()
@@ -227,41 +257,45 @@ def test_two_hosts_at_the_same_second(server, tmp_path, state, r, round_):
 
     looker = threading.Thread(target=keep_looking)
     looker.start()
-    jobs = [Job("escalate-dead", server.url, tmp_path / f"host{i}", QUICK) for i in (1, 2, 3)]
-    runs = [j.start("--format", "json") for j in jobs]
-    while any(x.running() for x in runs):
-        r.delete("coordkeep:lease:escalate-dead")
-    done = [x.wait() for x in runs]
-    stop.set()
-    looker.join()
-    watch.check()
-    assert all(d.exit in (0, 75) for d in done), done
-    if state.record("dead") is None or state.record("dead")["status"] != "complete":
-        assert jobs[0].json().exit == 0
-    finished(state, r, new, items)
-    assert set(state.spawns()) == {new}
-    for j in jobs:
-        j.close()
+    with Hosts(server, tmp_path, 3) as hosts:
+        done = hosts.run()
+        stop.set()
+        looker.join()
+        watch.check()
+        assert all(d.exit == 0 for d in done), done
+        finished(state, r, new, items)
+        assert set(state.spawns()) == {new}
+        assert all(d.exit == 0 for d in hosts.run())
+        assert set(state.spawns()) == {new}
+
+
+def test_two_hosts_warn_once(server, tmp_path, state, r):
+    for round_ in range(5):
+        set_up(state, r, warnings=1)
+        r.pexpire("blocking:warning:dead", 300_000 - 31_000)
+        with Hosts(server, tmp_path / str(round_), 3) as hosts:
+            for j in hosts.jobs:
+                j.config["escalate-dead"] = {}
+            done = hosts.run()
+        assert all(d.exit == 0 for d in done), done
+        assert r.get("blocking:warning:dead") == b"2"
+        assert sum(d.count("warnings") for d in done) == 1
 
 
 def test_two_hosts_and_nobody_in_the_roster(server, tmp_path, state, r):
     """Escalated by hand, met for the first time by both: first sights differ."""
-    for round_ in range(5):
+    for round_ in range(10):
         r.flushall()
         for i in range(50):
             state.work("dead", f"w{i}")
         r.set("blocking:warning:dead", 3, ex=300)
-        jobs = [Job("escalate-dead", server.url, tmp_path / f"{round_}-{i}", QUICK)
-                for i in (1, 2)]
-        runs = [j.start("--format", "json") for j in jobs]
-        while any(x.running() for x in runs):
-            r.delete("coordkeep:lease:escalate-dead")
-        assert all(x.wait().exit in (0, 75) for x in runs)
-        jobs[0].json()
-        assert len(state.spawns()) == 1 and len(state.works()) == 50
-        assert len({k.split(":")[3] for k in state.works()}) == 1
-        for j in jobs:
-            j.close()
+        with Hosts(server, tmp_path / str(round_), 2) as hosts:
+            done = hosts.run()
+            assert all(d.exit == 0 for d in done), done
+            assert len(state.spawns()) == 1 and len(state.works()) == 50
+            assert len({k.split(":")[3] for k in state.works()}) == 1
+            assert all(d.exit == 0 for d in hosts.run())
+        assert len(state.spawns()) == 1
 
 
 def test_a_run_that_is_started_while_one_is_running(job, proxy, state, r):

@@ -5,13 +5,9 @@
 #include <string.h>
 
 #include "base/duration.h"
-#include "coordination/record.h"
+#include "coordination/heartbeat.h"
 #include "cursor.h"
 #include "summary.h"
-
-/* A heartbeat longer than that is none; to fetch it would only cost. */
-#define HEARTBEAT_MAX "65536"
-#define HEARTBEAT_MAX_BYTES 65536
 
 /* For servers before 7.0, whose EXPIRE knows no condition. */
 static const char give_body[] =
@@ -164,29 +160,6 @@ cut(struct fixer *f, const struct bytes *key, int64_t to)
 		    ttl, B("XX"), B("LT"));
 }
 
-/* The form of a heartbeat, its time, and what is wrong with it. */
-static enum heartbeat_form
-read_heartbeat(struct bytes value, int64_t *ms, const char **why)
-{
-	enum heartbeat_form form = HEARTBEAT_UNREADABLE;
-	struct record *record;
-	struct stamp stamp;
-
-	if (value.n > HEARTBEAT_MAX_BYTES) {
-		*why = "is longer than 64 KB";
-		return form;
-	}
-	if ((record = record_parse(value, why)) == NULL)
-		return form;
-	if (record_heartbeat_time(record, &stamp)) {
-		*ms = stamp.ms;
-		form = HEARTBEAT_READABLE;
-	} else
-		*why = "has no readable time";
-	record_free(record);
-	return form;
-}
-
 static void
 opaque(struct fixer *f, struct bytes key, const char *why)
 {
@@ -218,7 +191,7 @@ on_heartbeat(void *ctx, size_t tag, const struct reply *r)
 	const char *why = "is not a string";
 	struct bytes value;
 	enum heartbeat_form form = HEARTBEAT_UNREADABLE;
-	int64_t stamp = 0;
+	struct stamp stamp = { 0 };
 
 	if (reply_string(r, &value)) {
 		if (value.n == 0) {
@@ -226,13 +199,13 @@ on_heartbeat(void *ctx, size_t tag, const struct reply *r)
 			    *key);
 			return;
 		}
-		form = read_heartbeat(value, &stamp, &why);
+		form = heartbeat_read(value, &stamp, &why);
 	} else if (reply_error(r) == NULL ||
 	    strncmp(reply_error(r), "WRONGTYPE", 9) != 0) {
 		failed(f, *key, r, "GETRANGE");
 		return;
 	}
-	switch (policy_heartbeat(&f->policy, form, stamp, run_now(f->run))) {
+	switch (policy_heartbeat(&f->policy, form, stamp.ms, run_now(f->run))) {
 	case HEARTBEAT_FIX:
 		give(f, key, &f->rows[policy_kind(&f->policy, *key).row]);
 		break;
@@ -272,7 +245,7 @@ on_ttl(void *ctx, size_t tag, const struct reply *r)
 	f->rows[k.row].bare++;
 	if (k.family == FAMILY_HEARTBEAT)
 		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_heartbeat, f, tag, B("GETRANGE"),
-		    *key, B("0"), B(HEARTBEAT_MAX));
+		    *key, B("0"), B(HEARTBEAT_LAST));
 	else
 		give(f, key, &f->rows[k.row]);
 }

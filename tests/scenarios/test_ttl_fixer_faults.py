@@ -61,7 +61,7 @@ def meddle(proxy, command, act):
 
 
 RACES = {
-    "gets a TTL": lambda r: r.set("blocking:signal:a", "new", ex=77),
+    "gets a TTL": lambda r: r.set("blocking:signal:a", "new", ex=5000),
     "is deleted": lambda r: r.delete("blocking:signal:a"),
 }
 
@@ -74,7 +74,7 @@ def test_a_key_that_changes_before_it_is_given_a_ttl(r, job, proxy, race):
     assert met and done.exit == 0, done
     assert done.count("ttl-set") == 0 and done.count("changed-meanwhile") == 1, done
     assert done.json["actions"] == [] and "changed-meanwhile" in done.stderr, done
-    assert r.ttl("blocking:signal:a") in (-2, 77, 76, 75)
+    assert 0 <= r.ttl("blocking:signal:a") <= 5000 or race == "is deleted"
 
 
 def test_a_key_that_expires_between_scan_and_look(r, job, proxy):
@@ -89,13 +89,15 @@ def test_a_key_that_changes_before_it_is_cut(r, job, proxy, what):
     """A key that lost its TTL meanwhile is not given one by the cap."""
     r.set("blocking:signal:a", "x", ex=100 * H)
     act = {"loses its TTL": lambda: r.persist("blocking:signal:a"),
-           "is shorter by now": lambda: r.expire("blocking:signal:a", 60),
+           "is shorter by now": lambda: r.expire("blocking:signal:a", 6000),
            "is deleted": lambda: r.delete("blocking:signal:a")}[what]
     met = meddle(proxy, b"PEXPIRE", act)
     done = job("ttl-fixer", {"ttl-fixer": {"max_ttl": "2h"}}, url=proxy.url).json()
     assert met and done.exit == 0, done
     assert done.count("ttl-cut") == 0 and done.count("changed-meanwhile") == 1, done
-    assert r.ttl("blocking:signal:a") in (-1, -2, 60, 59, 58)
+    left = r.ttl("blocking:signal:a")
+    assert {"loses its TTL": left == -1, "is deleted": left == -2,
+            "is shorter by now": 0 < left <= 6000}[what], left
 
 
 def test_a_heartbeat_that_goes_before_it_is_read(r, job, proxy, heartbeat):

@@ -9,6 +9,7 @@ Suite *suite_record(void);
 Suite *suite_roster(void);
 Suite *suite_brake(void);
 Suite *suite_journal(void);
+Suite *suite_heartbeat(void);
 Suite *suite_liveness(void);
 Suite *suite_signature(void);
 Suite *suite_payload(void);
@@ -19,6 +20,7 @@ static Suite *(*const suites[])(void) = {
 	suite_roster,
 	suite_brake,
 	suite_journal,
+	suite_heartbeat,
 	suite_liveness,
 	suite_signature,
 	suite_payload,

@@ -175,11 +175,8 @@ say_first_run(struct escalate *x)
 }
 
 static void
-say(struct escalate *x, const struct tally *t, int64_t awaited)
+say_totals(struct escalate *x, const struct tally *t, int64_t awaited)
 {
-	const struct coordinator *c;
-	size_t at = 0;
-	int lines = 0;
 
 	if (x->heartbeats == 0)
 		result_say(x->result, "No coordinators found");
@@ -190,13 +187,34 @@ say(struct escalate *x, const struct tally *t, int64_t awaited)
 		    run_dry(x->run) ? "to be handed on" : "handed on", awaited);
 	if (!x->roster.existed)
 		say_first_run(x);
+}
+
+static void
+say_each(struct escalate *x)
+{
+	const struct coordinator *c;
+	size_t at = 0;
+	int lines = 0;
+
 	while ((c = escalate_next(x, &at)) != NULL && lines < LINES_MAX)
 		if (c->escalated_now || c->course == COURSE_SUSPECT ||
 		    c->course == COURSE_RECOVERED || c->course == COURSE_RETIRE) {
 			say_one(x, c);
 			lines++;
 		}
-	if (x->braked)
+}
+
+static void
+say(struct escalate *x, const struct tally *t, int64_t awaited, bool ended)
+{
+
+	/* Of half a run only what was done is known. */
+	if (ended)
+		say_totals(x, t, awaited);
+	say_each(x);
+	if (!ended)
+		result_say(x->result, "The run ended early: the next one goes on");
+	else if (x->braked)
 		result_say(x->result, "The brake is on: %" PRId64 " of %" PRId64 " coordinators are gone "
 		    "(%s); nothing is done until they are back", x->brake.gone, x->brake.known,
 		    brake_cause_name(x->brake.cause));
@@ -225,5 +243,5 @@ report_run(struct escalate *x, bool ended)
 	if (ended)
 		report_metrics(x, &t, awaited);
 	report_object(x, &t, awaited);
-	say(x, &t, awaited);
+	say(x, &t, awaited, ended);
 }

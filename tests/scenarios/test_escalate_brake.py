@@ -1,0 +1,237 @@
+"""Many that vanish at once are seldom many deaths: Redis came back empty, old, or evicting."""
+
+import json
+import threading
+
+import pytest
+
+from escalating import MINUTE, QUICK, State
+from harness import RedisServer, differences, snapshot
+
+
+@pytest.fixture
+def state(r):
+    return State(r)
+
+
+@pytest.fixture
+def escalate(job):
+    return job("escalate-dead", QUICK)
+
+
+def beat(state, n, mark):
+    for i in range(n):
+        state.heartbeat(f"c{i}", n=mark)
+
+
+def braked(done, gone, known):
+    assert done.exit == 2 and done.finding_codes() == ["mass-loss"], done
+    assert len(done.findings()) == 1
+    assert f"{gone} of {known} coordinators" in done.findings()[0]["text"], done
+    assert done.json["escalate_dead"]["braked"]
+    assert done.count("warnings") == 0 and done.count("escalated") == 0
+
+
+def age(r, minutes=10):
+    """Everything that the roster and the baseline know happened so much earlier."""
+    for ident, raw in r.hgetall("coordkeep:roster").items():
+        e = raw.split()
+        for i in (1, 2, 6, 8, 9, 10):
+            if e[i] != b"0":
+                e[i] = b"%d" % (int(e[i]) - minutes * MINUTE)
+        r.hset("coordkeep:roster", ident, b" ".join(e))
+    raw = r.get("coordkeep:baseline")
+    if raw:
+        e = raw.split()
+        e[3:] = [b"%d" % (int(x) - minutes * MINUTE) for x in e[3:]]
+        r.set("coordkeep:baseline", b" ".join(e), ex=86400)
+
+
+def history(escalate, state, r, n=10):
+    """A fleet that two runs have seen alive, some minutes ago."""
+    for mark in (1, 2):
+        beat(state, n, mark)
+        assert escalate.json().exit == 0
+    age(r)
+    for path in escalate.state_dir.glob("*baseline*"):
+        path.unlink()
+
+
+def test_flushed(escalate, state, r):
+    beat(state, 10, 1)
+    assert escalate.json().exit == 0
+    work = [state.work(f"c{i}", "w") for i in range(10)]
+    r.flushall()
+    for _ in range(4):
+        braked(escalate.json(), 10, 10)
+    assert not state.spawns() and not list(r.scan_iter("blocking:warning:*"))
+    beat(state, 10, 2)
+    done = escalate.json()
+    assert done.exit == 0 and done.findings() == [], done
+    assert len(work) == 10
+
+
+def test_redis_restarted_empty(server, escalate, state, r):
+    beat(state, 2, 1)
+    assert escalate.json().exit == 0
+    server.restart()
+    for _ in range(3):
+        braked(escalate.json(), 2, 2)
+    beat(State(server.client()), 2, 2)
+    assert escalate.json().exit == 0
+
+
+def test_restored_from_an_old_dump(server, escalate, state, r):
+    """Heartbeats without expiry come back as they were then; everybody has been
+    silent for long, and the server is another one."""
+    for mark in (1, 2):
+        for i in range(10):
+            state.heartbeat(f"c{i}", ttl=None, n=mark)
+        assert escalate.json().exit == 0
+    for i in range(10):
+        state.work(f"c{i}", "w", ttl=100)
+    age(r)
+    kept = {k: r.dump(k) for k in r.scan_iter()}
+    server.restart()
+    fresh = State(server.client())
+    for k, v in kept.items():
+        fresh.r.restore(k, 100_000 if b"work" in k else 0, v)
+    for _ in range(4):
+        braked(escalate.json(), 10, 10)
+    assert not fresh.spawns() and not list(fresh.r.scan_iter("blocking:warning:*"))
+    assert all(fresh.r.ttl(k) > 3500 for k in fresh.works())
+    for i in range(10):
+        fresh.heartbeat(f"c{i}", n=3)
+    done = escalate.json()
+    assert done.exit == 0, done
+
+
+def test_failed_over_to_an_empty_replica(server, job, state, tmp_path):
+    """Another server, up for long, that holds nothing."""
+    escalate = job("escalate-dead", QUICK)
+    beat(state, 10, 1)
+    assert escalate.json().exit == 0
+    with RedisServer() as other:
+        moved = job("escalate-dead", {**QUICK, "liveness": {
+            "confirm": "200ms", "restart_grace": "1s"}}, url=other.url)
+        # the server that is asked decides what is up for long
+        other.client().ping()
+        for _ in range(3):
+            braked(moved.json(), 10, 10)
+        beat(State(other.client()), 10, 2)
+        assert moved.json().exit == 0
+
+
+def test_heartbeats_expired_all_at_once(escalate, state, r):
+    history(escalate, state, r)
+    for i in range(10):
+        r.delete(f"blocking:heartbeat:c{i}")
+        state.work(f"c{i}", "w", ttl=60)
+    before = snapshot(r)
+    for _ in range(4):
+        braked(escalate.json(), 10, 10)
+    # nothing but the TTLs of the work of the missing has changed
+    assert all(r.ttl(k) > 3500 for k in state.works())
+    assert differences(before, snapshot(r), slack_ms=4_000_000) == []
+    beat(state, 10, 3)
+    done = escalate.json()
+    assert done.exit == 0 and done.findings() == [], done
+
+
+@pytest.mark.parametrize("gone, on", [(3, False), (4, True)])
+def test_the_limit(escalate, state, r, gone, on):
+    history(escalate, state, r)
+    for i in range(10):
+        if i < gone:
+            r.delete(f"blocking:heartbeat:c{i}")
+        else:
+            state.heartbeat(f"c{i}", n=3)
+    done = escalate.json()
+    if on:
+        braked(done, gone, 10)
+    else:
+        assert done.exit == 0 and done.count("warnings") == gone, done
+
+
+def test_override(escalate, state, r):
+    history(escalate, state, r)
+    for i in range(10):
+        r.delete(f"blocking:heartbeat:c{i}")
+    braked(escalate.json(), 10, 10)
+    done = escalate.json("--override-brake")
+    assert done.exit == 2 and done.count("warnings") == 10, done
+    # a person has said that they are dead: the runs that follow go on
+    for _ in range(2):
+        done = escalate.json()
+        assert done.exit == 0, done
+    assert len(state.spawns()) == 10
+
+
+def test_evicted(server, escalate, state, r):
+    """Heartbeats are gone, and evicted_keys rose."""
+    history(escalate, state, r)
+    r.config_set("maxmemory-policy", "volatile-ttl")
+    r.set("coordinator:filler", "x", ex=1)
+    used = r.info("memory")["used_memory"]
+    for i in range(2000):
+        r.set(f"filler:{i}", "x" * 1000, ex=50)
+    r.config_set("maxmemory", used + 500_000)
+    for i in range(3000):
+        r.set(f"more:{i}", "x" * 1000, ex=40)
+    assert r.info("stats")["evicted_keys"] > 0
+    r.config_set("maxmemory", 0)
+    for i in range(10):
+        state.heartbeat(f"c{i}", n=3)
+    r.delete("blocking:heartbeat:c1")
+    braked(escalate.json(), 1, 10)
+    state.heartbeat("c1", n=4)
+    assert escalate.json().exit == 0
+
+
+def test_activity_is_no_heartbeat_for_the_brake(escalate, state, r):
+    history(escalate, state, r)
+    for i in range(10):
+        r.delete(f"blocking:heartbeat:c{i}")
+        r.set(f"coordinator:activity:c{i}", json.dumps({"lastActivity": 1}))
+    braked(escalate.json(), 10, 10)
+
+
+def test_a_half_done_escalation_waits_for_the_brake(escalate, state, r):
+    history(escalate, state, r)
+    for i in range(10):
+        r.delete(f"blocking:heartbeat:c{i}")
+    state.silent("dead", ago=30 * MINUTE)
+    work = state.work("dead", "w")
+    r.set("coordinator:escalation:dead", json.dumps(
+        {"status": "in_progress", "incarnation": 5, "newCoordinatorId": "r-new",
+         "timestamp": state.now(), "swarmId": "s"}), ex=3600)
+    braked(escalate.json(), 10, 10)
+    assert r.exists(work)
+    beat(state, 10, 3)
+    assert escalate.json().exit == 0
+    assert set(state.spawns()) == {"r-new"} and not r.exists(work)
+
+
+def test_the_server_changes_in_mid_pass(server, job, proxy, state, r):
+    """It fails over while the keyspace is walked: the pass begins again on the new one."""
+    escalate = job("escalate-dead", QUICK, url=proxy.url)
+    beat(state, 10, 1)
+    assert escalate.json().exit == 0
+    reached, go_on = threading.Event(), threading.Event()
+
+    def command(_, words):
+        if words[0].upper() == b"SCAN" and not reached.is_set():
+            reached.set()
+            go_on.wait(60)
+            return "cut-before"
+        return None
+
+    proxy.on_command = command
+    run = escalate.start("--format", "json")
+    assert reached.wait(60)
+    server.restart()
+    beat(State(server.client()), 10, 2)
+    go_on.set()
+    done = run.wait().parse()
+    assert done.exit == 0, done
+    assert "starting again" in done.stderr and done.count("coordinators-alive") == 10

@@ -84,7 +84,7 @@ audit(struct audit *a, struct error *e)
 		return -1;
 	if (compare_hosts(a, e) == -1)
 		return -1;
-	a->writers = survey_writers(&a->survey, &a->writers_n);
+	a->writers = named_list(a->survey.writers, &a->writers_n);
 	if (a->writers == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	count(a);

@@ -5,6 +5,7 @@
 #include "job/run.h"
 #include "kernel.h"
 #include "measure.h"
+#include "named.h"
 #include "report.h"
 #include "survey.h"
 

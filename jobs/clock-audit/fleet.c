@@ -26,7 +26,7 @@ word(struct bytes *s)
 	size_t end = bytes_find(*s, ' ', 0);
 	struct bytes w = { s->p, end };
 
-	*s = end == s->n ? (struct bytes){ NULL, 0 } : bytes_from(*s, end + 1);
+	*s = bytes_from(*s, end + 1);
 	return w;
 }
 

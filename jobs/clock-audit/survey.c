@@ -7,6 +7,8 @@
 #include "coordination/keys.h"
 #include "coordination/record.h"
 #include "coordination/roster.h"
+#include "named.h"
+#include "writers.h"
 
 /* What is longer is no heartbeat; signals and acks are not read beyond it. */
 #define VALUE_MAX 65536
@@ -35,72 +37,29 @@ no_memory(struct pass *p)
 	p->failed = error_set(&p->error, EX_SOFTWARE, "out of memory");
 }
 
-static struct writer *
-writer_of(struct pass *p, struct bytes id)
-{
-	struct writer *w = map_put(p->survey->writers, id, NULL);
-
-	if (w == NULL)
-		no_memory(p);
-	return w;
-}
-
-static int64_t
-magnitude(struct skew s)
-{
-	int64_t certain = skew_certain(s);
-
-	if (certain == INT64_MIN)
-		return INT64_MAX;
-	return certain < 0 ? -certain : certain;
-}
-
-/* Enter a skew that is beyond the tolerance. What a heartbeat shows is so now;
- * a signal can be a day old. */
-static void
-enter_skew(struct pass *p, struct bytes id, enum family f, struct skew skew)
-{
-	struct writer *w;
-	bool heartbeat = f == FAMILY_HEARTBEAT;
-
-	if (magnitude(skew) <= p->settings->liveness.skew_tolerance ||
-	    (w = writer_of(p, id)) == NULL)
-		return;
-	w->records++;
-	if (w->skewed && !heartbeat &&
-	    (w->by_heartbeat || magnitude(skew) <= magnitude(w->skew)))
-		return;
-	w->skewed = true;
-	w->by_heartbeat = heartbeat;
-	w->skew = skew;
-	w->where = family_name(f);
-}
-
 static void
 enter_unreadable(struct pass *p, struct bytes id, bool nameless, const char *why)
 {
-	struct writer *w = writer_of(p, id);
-
-	if (w == NULL)
-		return;
-	w->unreadable++;
-	w->nameless = nameless;
-	if (w->why == NULL)
-		w->why = why;
+	if (named_unreadable(p->survey->writers, id, nameless, why) == -1)
+		no_memory(p);
 }
 
 static void
 enter_stamp(struct pass *p, struct bytes id, enum family f, const struct stamp *stamp,
     const struct writing *writing)
 {
-	struct skew skew = writer_skew(stamp, writing);
-	struct writer *w;
+	const struct skew skew = writer_skew(stamp, writing);
+	struct map *writers = p->survey->writers;
+	int r = 0;
 
-	if (f == FAMILY_HEARTBEAT && magnitude(skew) > p->survey->largest)
-		p->survey->largest = magnitude(skew);
-	enter_skew(p, id, f, skew);
-	if (stamp->seconds && (w = writer_of(p, id)) != NULL)
-		w->seconds++;
+	if (f == FAMILY_HEARTBEAT && skew_size(skew) > p->survey->largest)
+		p->survey->largest = skew_size(skew);
+	if (skew_size(skew) > p->settings->liveness.skew_tolerance)
+		r |= named_skew(writers, id, family_name(f), f == FAMILY_HEARTBEAT, skew);
+	if (stamp->seconds)
+		r |= named_seconds(writers, id);
+	if (r != 0)
+		no_memory(p);
 }
 
 /* When another run saw other bytes there. */
@@ -385,34 +344,4 @@ survey_free(struct survey *s)
 {
 	map_free(s->writers, NULL);
 	*s = (struct survey){ 0 };
-}
-
-static int
-worse_first(const void *a, const void *b)
-{
-	const struct named_writer *x = a, *y = b;
-
-	if (x->skew != y->skew)
-		return x->skew < y->skew ? 1 : -1;
-	return bytes_compare(x->id, y->id);
-}
-
-struct named_writer *
-survey_writers(const struct survey *s, size_t *n)
-{
-	struct named_writer *list = calloc(map_count(s->writers) + 1, sizeof(*list));
-	struct bytes id;
-	void *value;
-	size_t at = 0;
-
-	*n = 0;
-	if (list == NULL)
-		return NULL;
-	while (map_next(s->writers, &at, &id, &value)) {
-		const struct writer *w = value;
-
-		list[(*n)++] = (struct named_writer){ id, w, w->skewed ? magnitude(w->skew) : 0 };
-	}
-	qsort(list, *n, sizeof(*list), worse_first);
-	return list;
 }

@@ -60,6 +60,12 @@ size_of(int64_t ms)
 	return ms < 0 ? minus(0, ms) : ms;
 }
 
+int64_t
+skew_size(struct skew s)
+{
+	return size_of(skew_certain(s));
+}
+
 void
 skew_describe(struct skew s, struct buf *out)
 {

@@ -32,6 +32,8 @@ struct skew {
 struct skew writer_skew(const struct stamp *stamp, const struct writing *w);
 /* What is certain: 0 if the clock can be right, else the nearer end. */
 int64_t skew_certain(struct skew s);
+/* The same without its sign. */
+int64_t skew_size(struct skew s);
 /* "4m55s to 8m20s ahead", "at least 11m behind", or "not certainly off", appended. */
 void skew_describe(struct skew s, struct buf *out);
 

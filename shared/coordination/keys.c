@@ -197,15 +197,14 @@ key_make(struct buf *out, enum family f, struct bytes id)
 {
 	size_t i;
 
-	if (!one_id(f) || id.n == 0) {
-		out->failed = true;
+	for (i = 0; i < PREFIXES; i++) {
+		if (prefixes[i].family != f || !one_id(f) || id.n == 0)
+			continue;
+		buf_str(out, prefixes[i].text);
+		buf_bytes(out, id);
 		return;
 	}
-	for (i = 0; i < PREFIXES; i++)
-		if (prefixes[i].family == f)
-			break;
-	buf_str(out, prefixes[i].text);
-	buf_bytes(out, id);
+	out->failed = true;
 }
 
 /* An ack is that of the whole rest (the older form), or of whatever stands

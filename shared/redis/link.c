@@ -3,15 +3,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hiredis/hiredis.h>
-#include <hiredis/read.h>
-
 #include "base/clock.h"
 
 /* The parser keeps a buffer of up to this size between replies. */
 #define READER_KEEP ((size_t)128 * 1024)
 /* No reply is longer than Redis's own limit for one string, and some. */
-#define REPLY_MAX ((size_t)600 * 1024 * 1024)
+#define REPLY_MAX_MB 600
+#define REPLY_MAX ((size_t)REPLY_MAX_MB * 1024 * 1024)
+
+/* No reply to what the jobs ask holds a list as long as this. Space for a list
+ * is made as soon as its length is announced: a peer that announces 2^31
+ * elements would keep us busy for minutes with making it and freeing it. */
+#define LIST_MAX 1000000
+
+#if HIREDIS_MAJOR >= 1
+typedef size_t list_length;
+#else
+typedef int list_length;
+#endif
+
+static void *
+make_list(const redisReadTask *task, list_length n)
+{
+	struct link *l = task->privdata;
+
+	if (n > LIST_MAX) {
+		l->too_long = true;
+		return NULL;
+	}
+	return l->usually.createArray(task, n);
+}
 
 int
 link_open(struct link *l, const struct transport_options *o, int64_t deadline, struct error *e)
@@ -19,6 +40,11 @@ link_open(struct link *l, const struct transport_options *o, int64_t deadline, s
 	if ((l->reader = redisReaderCreate()) == NULL)
 		return error_set(e, EX_SOFTWARE, "no memory");
 	l->reader->maxbuf = READER_KEEP;
+	l->reader->privdata = l;
+	l->usually = l->make = *l->reader->fn;
+	l->make.createArray = make_list;
+	l->reader->fn = &l->make;
+	l->too_long = false;
 	if ((l->transport = transport_open(o, deadline, e)) == NULL) {
 		link_close(l);
 		return -1;
@@ -73,6 +99,9 @@ link_ready(struct link *l, struct reply **r, struct error *e)
 
 	*r = NULL;
 	if (redisReaderGetReply(l->reader, &got) != REDIS_OK) {
+		if (l->too_long)
+			return error_set(e, EX_PROTOCOL, "%s: a reply with a list of more than %d",
+			    l->peer, LIST_MAX);
 		if (l->reader->err == REDIS_ERR_OOM)
 			return error_set(e, EX_SOFTWARE, "%s: no memory for a reply", l->peer);
 		return error_set(e, EX_PROTOCOL, "%s: not a Redis%s (%s)", l->peer, guess(l),
@@ -106,8 +135,8 @@ link_next(struct link *l, const char *out, size_t end, size_t *sent, struct repl
 			    l->peer);
 		l->unparsed += got;
 		if (l->unparsed > REPLY_MAX)
-			return error_set(e, EX_PROTOCOL, "%s: a reply of more than %zu MB", l->peer,
-			    REPLY_MAX / (1024 * 1024));
+			return error_set(e, EX_PROTOCOL, "%s: a reply of more than %d MB", l->peer,
+			    REPLY_MAX_MB);
 		if (got > 0 && redisReaderFeed(l->reader, l->in, got) != REDIS_OK)
 			return error_set(e, EX_SOFTWARE, "%s: no memory for a reply", l->peer);
 		/* Single bytes do not buy a peer more time. */

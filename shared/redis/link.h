@@ -5,17 +5,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <hiredis/hiredis.h>
+
 #include "base/status.h"
 #include "redis/client.h"
 #include "redis/transport.h"
-
-struct redisReader;
 
 /* A transport and the parser of what comes from it: bytes out, replies in. For
  * the inside of this floor only. Zeroed is closed. */
 struct link {
 	struct transport *transport;  /* NULL: not connected */
-	struct redisReader *reader;
+	redisReader *reader;
+	redisReplyObjectFunctions make;    /* hiredis's, but for the arrays */
+	redisReplyObjectFunctions usually; /* hiredis's */
+	bool too_long;                /* a list was announced beyond what we take */
 	bool (*cancelled)(void);      /* asked when a signal ends a wait; NULL: go on */
 	int64_t used_at;              /* monotonic ms of the last reply */
 	bool answered;                /* a reply came: it does speak RESP */

@@ -23,10 +23,10 @@ reserve_bytes(struct queue *q, size_t n)
 		q->bytes = NULL;
 		q->cap = 0;
 	}
-	if (q->cap - q->end >= n)
+	if (q->bytes != NULL && q->cap - q->end >= n)
 		return 0;
 	/* Answered bytes in front that are at least as many as the rest pay for the move. */
-	if (q->head >= used && q->cap - used >= n) {
+	if (q->bytes != NULL && q->head >= used && q->cap - used >= n) {
 		memmove(q->bytes, q->bytes + q->head, used);
 		q->sent -= q->head;
 		q->end = used;
@@ -188,7 +188,7 @@ queue_first_sent(const struct queue *q)
 size_t
 queue_unsend(struct queue *q)
 {
-	size_t i, from = q->head, to = q->head, lost = 0;
+	size_t i, from = q->head, to = from, lost = 0;
 
 	for (i = q->first; i < q->first + q->n; i++) {
 		struct command *c = &q->v[i];

@@ -96,12 +96,25 @@ reply_free(struct reply *r)
 		freeReplyObject(r);
 }
 
+/* Before Redis 7 the error of a command in a script stands in the middle of a sentence:
+ * "ERR Error running script (call to f_..): @user_script:1: @user_script: 1: -OOM ...". */
+static const char *
+in_script(const char *text)
+{
+	const char *inner = NULL;
+
+	if (strncmp(text, "ERR Error running script", 24) == 0)
+		inner = strstr(text, ": -");
+	return inner != NULL ? inner + 3 : text;
+}
+
 /* Is ${word} the first word of ${text}? "BUSY" is not that of "BUSYKEY ...". */
 static bool
 first_word(const char *text, const char *word)
 {
 	size_t n = strlen(word);
 
+	text = in_script(text);
 	return strncmp(text, word, n) == 0 && (text[n] == '\0' || text[n] == ' ');
 }
 

@@ -152,7 +152,7 @@ page_size(const struct scan_options *o, int64_t round_trip_us)
 static bool
 pace(struct walk *w, size_t n)
 {
-	int64_t now = clock_mono_us();
+	int64_t now;
 
 	if (w->call->stop != NULL && w->call->stop(w->call->ctx))
 		return true;

@@ -11,7 +11,8 @@ script_init(struct script *s, const char *name, const char *body)
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned int n = 0, i;
+	unsigned int n = 0;
+	size_t i;
 
 	s->name = name;
 	s->body = body;

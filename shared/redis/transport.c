@@ -165,6 +165,7 @@ open_tcp(struct transport *t, const struct transport_options *o, int64_t deadlin
 static bool
 answers_plain_text(const struct transport_options *o, int64_t deadline)
 {
+	static const char ping[] = "PING\r\n";
 	struct transport_options plain = *o;
 	struct transport *t;
 	size_t sent, at = 0, got = 0;
@@ -174,7 +175,8 @@ answers_plain_text(const struct transport_options *o, int64_t deadline)
 	if ((t = transport_open(&plain, deadline, NULL)) == NULL)
 		return false;
 	while (got == 0 && clock_mono_ms() < deadline &&
-	    transport_move(t, "PING\r\n" + at, 6 - at, &sent, in, sizeof(in), &got, deadline, NULL) == 0)
+	    transport_move(t, ping + at, sizeof(ping) - 1 - at, &sent, in, sizeof(in), &got,
+	    deadline, NULL) == 0)
 		at += sent;
 	transport_close(t);
 	return got > 0 && (in[0] == '+' || in[0] == '-');

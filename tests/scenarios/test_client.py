@@ -365,6 +365,17 @@ def test_an_idle_connection_that_the_server_closed():
             assert r.get("n") == b"1"
 
 
+def test_replies_that_come_byte_by_byte(server):
+    def dripping(_, words):
+        proxy.drip = words[0] not in (b"INFO", b"COMMAND")
+
+    with Proxy(server) as proxy:
+        proxy.on_command = dripping
+        done = probe.run(proxy, "pipe", "10", "repeat", "ECHO", "#", ",", "call", "TIME", ",",
+                         "scan", "fast")
+        assert done.exit == 0 and "ok=10 error=0 lost=0 order=yes" in done.lines[0], done
+
+
 def test_retries_wait_longer_each_time(tmp_path):
     done = probe.run([f"--unix={tmp_path}/none"], "--retries=6", "--backoff=8",
                      "--backoff-max=64", "server")

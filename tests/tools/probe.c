@@ -14,7 +14,7 @@
  *	     [body=LUA] [keys=no]     PTTL (or the script) of every key
  *	take KEY TTL WAIT, keep, release
  *	sync                          print "sync" and wait for a line on stdin
- *	server, refresh, now, moved
+ *	server, refresh, now
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -28,6 +28,8 @@
 #include "redis/lease.h"
 #include "redis/scan.h"
 #include "redis/script.h"
+
+#include "probe_options.h"
 
 static volatile sig_atomic_t ended;
 
@@ -62,7 +64,6 @@ static void
 sync_with_test(void)
 {
 	char line[80];
-
 	puts("sync");
 	if (fgets(line, sizeof(line), stdin) == NULL)
 		ended = 1;
@@ -244,14 +245,6 @@ is_stopped(void *ctx)
 	return is_ended() || (s->stop != 0 && s->page >= s->stop);
 }
 
-static const char *
-value_of(const char *word, const char *name)
-{
-	size_t n = strlen(name);
-
-	return strncmp(word, name, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
-}
-
 static int
 do_scan(struct client *c, size_t argc, const struct bytes *argv)
 {
@@ -267,9 +260,9 @@ do_scan(struct client *c, size_t argc, const struct bytes *argv)
 
 	for (i = 1; i < argc; i++) {
 		if ((v = value_of(argv[i].p, "count")) != NULL)
-			o.count = atoi(v);
+			o.count = (int)number_of(v);
 		else if ((v = value_of(argv[i].p, "rate")) != NULL)
-			o.max_keys_per_second = atoi(v);
+			o.max_keys_per_second = number_of(v);
 		else if ((v = value_of(argv[i].p, "match")) != NULL)
 			o.match = v;
 		else if ((v = value_of(argv[i].p, "from")) != NULL)
@@ -299,7 +292,7 @@ print_lease(enum lease_result result, const struct error *e)
 {
 	static const char *const names[] = { "held", "busy", "oom", "error" };
 
-	printf("%s\n", names[result]);
+	puts(names[result]);
 	return result == LEASE_HELD ? 0 : fail(e);
 }
 
@@ -321,13 +314,12 @@ do_lease(struct client *c, struct lease *l, size_t argc, const struct bytes *arg
 	struct error e = { 0 };
 
 	if (argc == 4)
-		return print_lease(lease_take(c, l, argv[1].p, atoi(argv[2].p), atoi(argv[3].p), &e),
+		return print_lease(lease_take(c, l, argv[1].p, number_of(argv[2].p), number_of(argv[3].p), &e),
 		    &e);
 	if (bytes_equal(argv[0], B("keep")))
 		return print_lease(lease_keep(c, l, &e), &e);
 	lease_release(c, l);
-	puts("released");
-	return 0;
+	return puts("released"), 0;
 }
 
 static int
@@ -336,12 +328,9 @@ do_load(struct client *c, const char *body)
 	struct script s;
 	struct error e = { 0 };
 
-	if (script_init(&s, "probe", body) == -1)
-		return EX_SOFTWARE;
-	if (script_load(c, &s, &e) == -1)
+	if (script_init(&s, "probe", body) == -1 || script_load(c, &s, &e) == -1)
 		return fail(&e);
-	puts(s.sha1);
-	return 0;
+	return puts(s.sha1), 0;
 }
 
 static int
@@ -377,53 +366,10 @@ operate(struct client *c, struct lease *l, size_t argc, const struct bytes *argv
 	return usage(what);
 }
 
-static bool
-take_option(struct client_options *o, const char *word)
-{
-	struct transport_options *t = &o->transport;
-	const struct { const char *name; const char **to; } texts[] = {
-		{ "--unix", &t->unix_path }, { "--host", &t->host }, { "--ca", &t->tls_ca_file },
-		{ "--cert", &t->tls_cert_file }, { "--key", &t->tls_key_file },
-		{ "--server-name", &t->tls_server_name }, { "--user", &o->username },
-		{ "--name", &o->name },
-	};
-	const struct { const char *name; int64_t *to; } times[] = {
-		{ "--connect-timeout", &o->connect_timeout }, { "--timeout", &o->timeout },
-		{ "--backoff", &o->backoff }, { "--backoff-max", &o->backoff_max },
-		{ "--deadline", &o->run_deadline },
-	};
-	const struct { const char *name; int *to; } numbers[] = {
-		{ "--port", &t->port }, { "--db", &o->db }, { "--retries", &o->retries },
-	};
-	const char *v;
-	size_t i;
-
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if ((v = value_of(word, texts[i].name)) != NULL)
-			return *texts[i].to = v, true;
-	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
-		if ((v = value_of(word, times[i].name)) != NULL)
-			return *times[i].to = atoll(v), true;
-	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if ((v = value_of(word, numbers[i].name)) != NULL)
-			return *numbers[i].to = atoi(v), true;
-	if (strcmp(word, "--tls") == 0)
-		return t->tls = true;
-	if (strcmp(word, "--replica") == 0)
-		return o->need_master = false, true;
-	return false;
-}
-
 int
 main(int argc, char **argv)
 {
-	struct client_options o = {
-		.transport = { .unix_path = "", .host = "127.0.0.1", .tls_ca_file = "",
-		    .tls_cert_file = "", .tls_key_file = "", .tls_server_name = "" },
-		.username = "", .password = "", .name = "coordkeep-probe", .need_master = true,
-		.connect_timeout = 2000, .timeout = 5000, .retries = 3, .backoff = 20,
-		.backoff_max = 200, .cancelled = is_ended,
-	};
+	struct client_options o = usual_options();
 	const struct sigaction action = { .sa_handler = on_signal };
 	struct bytes words[64];
 	struct lease lease = { 0 };
@@ -432,6 +378,7 @@ main(int argc, char **argv)
 	size_t n = 0;
 	int i, result = 0;
 
+	o.cancelled = is_ended;
 	setvbuf(stdout, NULL, _IOLBF, 1 << 16);
 	sigaction(SIGTERM, &action, NULL);
 	if (getenv("PROBE_PASSWORD") != NULL)

@@ -131,7 +131,7 @@ START_TEST(gives_big_memory_back)
 	push1(&q, CLIENT_REPEAT, 0, (struct bytes){ big, sizeof(big) });
 	queue_pop(&q, &raw);
 	push1(&q, CLIENT_REPEAT, 1, B("PING"));
-	ck_assert_uint_le(q.cap, 1024 * 1024);
+	ck_assert_uint_lt(q.cap, sizeof(big));
 	queue_free(&q);
 }
 END_TEST

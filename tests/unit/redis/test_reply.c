@@ -127,6 +127,13 @@ static const struct {
 	{ "ERR unknown command", false, false, false, EX_CRITICAL },
 	{ "WRONGTYPE Operation against a key", false, false, false, EX_CRITICAL },
 	{ "NOSCRIPT No matching script.", false, false, false, EX_CRITICAL },
+	{ "ERR Error running script (call to f_1b): @user_script:1: @user_script: 1: -OOM command "
+	  "not allowed when used memory > 'maxmemory'.", false, false, false, EX_UNAVAILABLE },
+	{ "ERR Error running script (call to f_1b): @user_script:1: @user_script: 1: -READONLY You "
+	  "can't write against a read only replica.", true, true, false, EX_UNAVAILABLE },
+	{ "ERR Error running script (call to f_1b): @user_script:1: attempt to index nil", false,
+	  false, false, EX_CRITICAL },
+	{ "ERR no such thing: -OOM ", false, false, false, EX_CRITICAL },
 	{ "", false, false, false, EX_CRITICAL },
 };
 

@@ -4,15 +4,13 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "coordination/heartbeat.h"
 #include "coordination/keys.h"
 #include "coordination/record.h"
 #include "coordination/roster.h"
 #include "named.h"
 #include "writers.h"
 
-/* What is longer is no heartbeat; signals and acks are not read beyond it. */
-#define VALUE_MAX 65536
-#define VALUE_MAX_TEXT "65536"
 /* A run's sight of a heartbeat is dated when its reply was worked on: that can
  * be later than the server's answer, by an exchange's time limit at most. */
 #define SIGHT_SLACK_MS 10000
@@ -85,23 +83,13 @@ judge_heartbeat(struct pass *p, struct bytes id, int64_t pttl, struct bytes valu
 		.after = other_bytes_at(p, id, value),
 		.slack = p->slack,
 	};
-	struct record *r;
 	struct stamp stamp;
 	const char *why;
 
-	if (value.n > VALUE_MAX) {
-		enter_unreadable(p, id, false, "is longer than 64 KB");
-		return;
-	}
-	if ((r = record_parse(value, &why)) == NULL) {
-		enter_unreadable(p, id, false, why);
-		return;
-	}
-	if (record_heartbeat_time(r, &stamp))
+	if (heartbeat_read(value, &stamp, &why) == HEARTBEAT_READABLE)
 		enter_stamp(p, id, FAMILY_HEARTBEAT, &stamp, &writing);
 	else
-		enter_unreadable(p, id, false, "has no readable time");
-	record_free(r);
+		enter_unreadable(p, id, false, why);
 }
 
 static void
@@ -222,7 +210,7 @@ on_message(void *ctx, size_t tag, const struct reply *r)
 		p->survey->signals++;
 	else
 		p->survey->acks++;
-	if (value.n > VALUE_MAX)
+	if (value.n > HEARTBEAT_LONGEST)
 		p->survey->too_large++;
 	else
 		judge_message(p, f, key, value);
@@ -245,12 +233,12 @@ on_page(void *ctx, const struct bytes *keys, size_t n)
 			 * older value, and bounds the newer one's age all the more. */
 			r |= CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, p, tag, B("PTTL"), keys[i]);
 			r |= CLIENT_ADD(c, CLIENT_REPEAT, on_heartbeat, p, tag, B("GETRANGE"),
-			    keys[i], B("0"), B(VALUE_MAX_TEXT));
+			    keys[i], B("0"), B(HEARTBEAT_LAST));
 			break;
 		case FAMILY_SIGNAL:
 		case FAMILY_ACK:
 			r |= CLIENT_ADD(c, CLIENT_REPEAT, on_message, p, tag, B("GETRANGE"),
-			    keys[i], B("0"), B(VALUE_MAX_TEXT));
+			    keys[i], B("0"), B(HEARTBEAT_LAST));
 			break;
 		default:
 			break;
@@ -313,7 +301,6 @@ walk(struct pass *p, struct error *e)
 		*e = p->error;
 		return -1;
 	}
-	p->survey->complete = outcome == 0 && result.complete;
 	return outcome;
 }
 

@@ -1,7 +1,6 @@
 #ifndef CLOCK_AUDIT_SURVEY_H_
 #define CLOCK_AUDIT_SURVEY_H_
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/map.h"
@@ -13,7 +12,6 @@ struct survey {
 	int64_t too_large;      /* signals and acks that were not read whole */
 	int64_t largest;        /* ms, the largest certain skew by a heartbeat, either way */
 	struct map *writers;    /* see named.h */
-	bool complete;
 };
 
 /* Look at all of them; run_now() may be off by ${slack} ms. -1 with ${e}.

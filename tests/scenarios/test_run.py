@@ -439,8 +439,11 @@ def test_runs_that_end_at_once_are_all_counted(nop, r):
 def hook(nop):
     """A hook command that keeps what it is given, and the list of those documents."""
     def make(name):
-        command = f"cat > {nop.dir}/{name}.$COORDKEEP_RUN; env > {nop.dir}/env"
-        return command, lambda: [json.loads(p.read_bytes()) for p in
+        script = nop.dir / "hook"  # a line of the config has no room for long paths
+        script.write_text(f"#!/bin/sh\ncat > {nop.dir}/{name}.$COORDKEEP_RUN\n"
+                          f"env > {nop.dir}/env\n")
+        script.chmod(0o700)
+        return str(script), lambda: [json.loads(p.read_bytes()) for p in
                                  sorted(nop.dir.glob(f"{name}.*"), key=lambda p: p.stat().st_mtime_ns)]
     return make
 

@@ -39,7 +39,7 @@ enum standing {
 	STANDING_LATE,    /* not for host_timeout */
 	STANDING_AHEAD,   /* its report is from the future: somebody's clock moved */
 	STANDING_EPOCH,   /* reported, but not yet under this record */
-	STANDING_LIST,    /* its own list of hosts is another one */
+	STANDING_LIST,    /* its own list of hosts names others */
 	STANDING_UNKNOWN, /* could not look at its file or its processes */
 	STANDING_FILE,    /* its file is not what the phase asks for */
 	STANDING_PROCESS, /* a process of it is not */
@@ -81,7 +81,7 @@ enum merge phase_merge(const struct rotation *redis, const struct rotation *copy
  * older and it has reported within host_timeout: then the record cannot be
  * older than what the others act on. Else only when another host vouches for
  * it: one that has reported under this epoch, of late, with a copy of it.
- * ${reported} is when this host last reported (0 = never).
+ * ${reported} is when this host last reported and might act (0 = never).
  */
 bool phase_may_act(const struct rotation *r, const struct rotation *copy, int64_t reported,
     const char *self, const struct reports *reports, const struct phase_settings *s,

@@ -1,0 +1,383 @@
+#include "flow.h"
+
+#include <string.h>
+
+#define MERGES_MAX 5    /* how often another host may be quicker */
+#define PHASES_MAX 8    /* in one run */
+#define DECISION_MS 10000 /* how old the reports may be that a move relies on */
+
+/* ---- the record ---- */
+
+static int
+record_true(const struct flow_ops *o, struct flow_view *v, struct error *e)
+{
+	const struct rotation *copy = &v->copy.rotation;
+	enum put_result result;
+	struct rotation redis;
+	bool there, forked;
+	int i;
+
+	for (i = 0; i < MERGES_MAX; i++) {
+		if (o->record_read(o->ctx, &redis, &there, e) == -1)
+			return -1;
+		switch (phase_merge(there ? &redis : NULL, copy, &forked)) {
+		case MERGE_NONE:
+			memset(&v->rotation, 0, sizeof(v->rotation));
+			return 0;
+		case MERGE_REDIS:
+			v->rotation = redis;
+			if (forked)
+				o->note(o->ctx, NOTE_FORKED, v);
+			return 0;
+		case MERGE_PUT_BACK:
+			if (o->record_put(o->ctx, there ? redis.epoch : 0, 0, copy, true, &result,
+			    e) == -1)
+				return -1;
+			if (result != PUT_DONE)
+				continue;
+			v->rotation = *copy;
+			o->note(o->ctx, NOTE_PUT_BACK, v);
+			return 0;
+		}
+	}
+	return error_set(e, EX_TEMPFAIL, "the rotation's record keeps changing");
+}
+
+static int
+save_copy(const struct flow_ops *o, struct flow_view *v, struct error *e)
+{
+	const struct rotation *r = &v->rotation;
+	struct rotation *copy = &v->copy.rotation;
+
+	if (!v->may_act || (copy->epoch == r->epoch && rotation_same(copy, r) &&
+	    strcmp(copy->turn, r->turn) == 0))
+		return 0;
+	*copy = *r;
+	return o->copy_write(o->ctx, &v->copy, e);
+}
+
+int
+flow_record(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    struct error *e)
+{
+	if (o->copy_read(o->ctx, &v->copy, e) == -1 || record_true(o, v, e) == -1 ||
+	    o->reports_read(o->ctx, &v->reports, e) == -1)
+		return -1;
+	v->may_act = phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, s->self,
+	    &v->reports, &s->phase, o->now(o->ctx)) || (s->trust && v->rotation.epoch > 0);
+	return save_copy(o, v, e);
+}
+
+int
+flow_put(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
+    struct error *e)
+{
+	enum put_result result;
+
+	if (o->record_put(o->ctx, v->rotation.epoch, 0, next,
+	    strcmp(v->rotation.turn, next->turn) != 0, &result, e) == -1)
+		return -1;
+	if (result != PUT_DONE)
+		return error_set(e, EX_TEMPFAIL,
+		    "somebody else changed the rotation at the same time: look at --status");
+	v->rotation = *next;
+	v->may_act = true;
+	return save_copy(o, v, e);
+}
+
+/* ---- this host ---- */
+
+static void
+trouble(struct flow_view *v, const struct error *e)
+{
+	if (v->trouble.exit == 0)
+		v->trouble = *e;
+}
+
+/* The time and the processes first, the file last: a process that is started
+ * meanwhile has read a file that is at least as new as the one that we see. */
+static void
+look(const struct flow_ops *o, struct flow_view *v)
+{
+	struct state s = { 0 };
+	struct error e = { 0 };
+
+	v->looked = o->now(o->ctx);
+	if (o->look_processes(o->ctx, &s, &e) == 0 && o->look_file(o->ctx, &s.file, &e) == 0) {
+		s.known = true;
+	} else {
+		trouble(v, &e);
+		memset(&s, 0, sizeof(s));
+	}
+	v->state = s;
+}
+
+/* Bring the file to the target. */
+static void
+move_file(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v)
+{
+	struct error e = { 0 };
+	struct pair target;
+	bool moved = false;
+
+	v->aim = phase_aim(&v->rotation, &v->state, &target);
+	if (v->aim == AIM_MISMATCH)
+		o->note(o->ctx, NOTE_MISMATCH, v);
+	if (v->aim != AIM_MOVE)
+		return;
+	if (!v->may_act) {
+		o->note(o->ctx, NOTE_NOT_VOUCHED, v);
+		return;
+	}
+	if (o->move_file(o->ctx, &v->rotation, &target, &moved, &e) == 0)
+		o->note(o->ctx, moved ? NOTE_FILE_MOVED : NOTE_SOURCE, v);
+	if (!moved && e.exit == 0 && s->catch_up)
+		(void)error_set(&e, EX_TEMPFAIL,
+		    "the environment file has to change, but the source does not give the secret "
+		    "that the record names");
+	if (e.exit != 0)
+		trouble(v, &e);
+	look(o, v);
+}
+
+/* Is it our turn to restart, or can it be? */
+static int
+take_turn(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    bool *ours, struct error *e)
+{
+	struct rotation *r = &v->rotation;
+	int64_t now = o->now(o->ctx);
+
+	*ours = host_same(r->turn, s->self);
+	if (*ours)
+		return 0;
+	if (r->turn[0] == '\0') {
+		if (o->turn_put(o->ctx, r->epoch, "", s->self, now, ours, e) == -1)
+			return -1;
+		if (*ours) {
+			(void)strncpy(r->turn, s->self, HOST_SIZE - 1);
+			r->turn[HOST_SIZE - 1] = '\0';
+			r->turn_since = now;
+			o->note(o->ctx, NOTE_TURN_TAKEN, v);
+		}
+	}
+	if (!*ours)
+		o->note(o->ctx, NOTE_TURN_OTHER, v);
+	return 0;
+}
+
+/* Run the commands that make the coordinators read the file. What they say of
+ * themselves is no evidence: only a look is. */
+static void
+run_commands(const struct flow_ops *o, struct flow_view *v)
+{
+	struct error e = { 0 };
+	int tries;
+
+	if (o->reload(o->ctx, &e) == -1)
+		trouble(v, &e);
+	look(o, v);
+	if (phase_activate(&v->rotation, &v->state)) {
+		if (o->restart(o->ctx, &e) == -1) {
+			trouble(v, &e);
+			return;
+		}
+		look(o, v);
+	}
+	for (tries = 0; !phase_well(&v->rotation, &v->state) && o->settle(o->ctx, tries); tries++)
+		look(o, v);
+	o->note(o->ctx, phase_well(&v->rotation, &v->state) ? NOTE_ACTIVATED : NOTE_NOT_ACTIVE, v);
+}
+
+static int
+activate(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    struct error *e)
+{
+	bool ours;
+
+	if (!phase_activate(&v->rotation, &v->state))
+		return 0;
+	if (!v->may_act) {
+		o->note(o->ctx, NOTE_NOT_VOUCHED, v);
+		return 0;
+	}
+	if (take_turn(o, s, v, &ours, e) == -1)
+		return -1;
+	if (ours && s->dry)
+		o->note(o->ctx, NOTE_ACTIVATED, v);
+	else if (ours)
+		run_commands(o, v);
+	return 0;
+}
+
+static int
+send_report(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    struct error *e)
+{
+	struct report report = { .epoch = v->rotation.epoch, .time = v->looked,
+		.copy = v->copy.rotation.epoch, .state = v->state };
+	struct copy *copy = &v->copy;
+
+	(void)strncpy(report.host, s->self, HOST_SIZE - 1);
+	(void)strncpy(report.list, s->list, FINGERPRINT_SIZE - 1);
+	if (o->report_put(o->ctx, &report, e) == -1)
+		return -1;
+	/* A host that is not certain of the record does not become so by reporting. */
+	if (v->may_act || v->rotation.epoch == 0)
+		copy->reported = v->looked;
+	if (v->state.known && strcmp(copy->seen, v->state.file.sign) != 0) {
+		memcpy(copy->seen, v->state.file.sign, FINGERPRINT_SIZE);
+		copy->seen_since = v->looked;
+	}
+	return o->copy_write(o->ctx, copy, e);
+}
+
+/* The holder of the turn gives it back once its coordinators are there again. */
+static int
+give_turn(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    struct error *e)
+{
+	struct rotation *r = &v->rotation;
+	bool done;
+
+	if (!host_same(r->turn, s->self) || r->turn[0] == '\0')
+		return 0;
+	if (!phase_well(r, &v->state)) {
+		if (v->state.known && v->state.processes == 0)
+			o->note(o->ctx, NOTE_TURN_KEPT, v);
+		return 0;
+	}
+	if (o->turn_put(o->ctx, r->epoch, r->turn, "", 0, &done, e) == -1)
+		return -1;
+	if (done) {
+		memset(r->turn, 0, sizeof(r->turn));
+		o->note(o->ctx, NOTE_TURN_GIVEN, v);
+	}
+	return 0;
+}
+
+int
+flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    struct error *e)
+{
+	look(o, v);
+	return send_report(o, s, v, e);
+}
+
+/* A coordinator that is started by a record which may be an old one could come
+ * up with a secret that is gone. Between rotations that takes a server that was
+ * set back by a whole rotation: then a host that is alone must be able to start. */
+static void
+check_catch_up(struct flow_view *v)
+{
+	struct error e = { 0 };
+
+	if (v->may_act || v->rotation.epoch == 0 ||
+	    (v->rotation.phase == PHASE_IDLE && v->aim != AIM_MOVE))
+		return;
+	(void)error_set(&e, EX_TEMPFAIL,
+	    "this host was away, and it is not certain that the record is the latest one: waiting "
+	    "for another host to report under it");
+	trouble(v, &e);
+}
+
+static int
+host_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    struct error *e)
+{
+	look(o, v);
+	move_file(o, s, v);
+	if (s->catch_up)
+		check_catch_up(v);
+	else if (activate(o, s, v, e) == -1)
+		return -1;
+	if (send_report(o, s, v, e) == -1)
+		return -1;
+	return s->catch_up ? 0 : give_turn(o, s, v, e);
+}
+
+/* ---- the phase ---- */
+
+static int
+decide(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    enum pass pass, int64_t *at, struct error *e)
+{
+	*at = o->now(o->ctx);
+	if (o->reports_read(o->ctx, &v->reports, e) == -1)
+		return -1;
+	phase_census(&v->rotation, &v->reports, &s->phase, *at, &v->census);
+	phase_decide(&v->rotation, &v->census, &s->phase, pass, *at, &v->decision);
+	if (v->reports.overflow && v->decision.wait == WAIT_NONE)
+		v->decision.wait = WAIT_HOSTS;
+	return 0;
+}
+
+/* Move the phase if all have done their part. The script refuses the write
+ * when the reports that it relies on are no longer of the moment: a run that
+ * was frozen in between must not move anything by what was true then. */
+static int
+phase_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    bool *moved, struct error *e)
+{
+	enum put_result result;
+	enum pass pass = PASS_NOT_MADE;
+	int64_t at;
+
+	*moved = false;
+	if (decide(o, s, v, pass, &at, e) == -1)
+		return -1;
+	if (!v->may_act)
+		return 0;
+	if (v->decision.wait == WAIT_PASS) {
+		if (o->pass(o->ctx, &v->rotation, &pass, e) == -1 ||
+		    decide(o, s, v, pass, &at, e) == -1)
+			return -1;
+	}
+	if (v->decision.wait != WAIT_NONE)
+		return 0;
+	if (s->dry) {
+		v->rotation = v->decision.next;
+		o->note(o->ctx, NOTE_PHASE, v);
+		return 0;
+	}
+	if (o->record_put(o->ctx, v->rotation.epoch, at + DECISION_MS, &v->decision.next,
+	    strcmp(v->decision.next.turn, v->rotation.turn) != 0, &result, e) == -1)
+		return -1;
+	if (result == PUT_TOO_LATE)
+		return error_set(e, EX_TEMPFAIL,
+		    "the run was held up: the reports that it read are no longer of the moment");
+	*moved = true;
+	if (result != PUT_DONE)
+		return 0;
+	v->rotation = v->decision.next;
+	o->note(o->ctx, NOTE_PHASE, v);
+	/* At once: should all hosts be off next, one at least knows the latest record. */
+	return save_copy(o, v, e);
+}
+
+int
+flow_run(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    struct error *e)
+{
+	bool moved = true;
+	int i;
+
+	for (i = 0; moved && i < PHASES_MAX && !o->stop(o->ctx); i++) {
+		if (flow_record(o, s, v, e) == -1 || host_part(o, s, v, e) == -1)
+			return -1;
+		moved = false;
+		if (v->trouble.exit != 0) {
+			*e = v->trouble;
+			return -1;
+		}
+		if (s->catch_up)
+			return 0;
+		if (phase_part(o, s, v, &moved, e) == -1)
+			return -1;
+		/* The second look is another run's: what the first one could not see yet
+		 * needs time to be there. */
+		if (moved && v->rotation.confirm)
+			break;
+	}
+	return 0;
+}

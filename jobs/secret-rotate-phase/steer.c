@@ -1,0 +1,111 @@
+#include "steer.h"
+
+#include <string.h>
+
+#include "orders.h"
+
+static int
+make_start(const struct flow_ops *o, const struct flow_settings *s,
+    const struct steering *steering, struct flow_view *v, struct rotation *next,
+    struct error *e)
+{
+	struct start start = { .hosts = steering->hosts, .list = s->list, .self = s->self };
+	char sign[FINGERPRINT_SIZE], fresh[FINGERPRINT_SIZE], id[33];
+
+	/* Our own report has to be of now, like the others'. */
+	if (flow_report(o, s, v, e) == -1)
+		return -1;
+	if (v->trouble.exit != 0) {
+		*e = v->trouble;
+		return -1;
+	}
+	if (o->reports_read(o->ctx, &v->reports, e) == -1 ||
+	    order_start_check(&v->rotation, &start, &v->reports, &s->phase, o->now(o->ctx), sign,
+	    e) == -1 || o->fresh(o->ctx, id, fresh, e) == -1)
+		return -1;
+	return order_start(&v->rotation, &start, id, sign, fresh, o->now(o->ctx), next, e);
+}
+
+static int
+make_exclude(const struct flow_ops *o, const struct flow_settings *s,
+    const struct steering *steering, struct flow_view *v, struct rotation *next,
+    struct error *e)
+{
+	bool named = false;
+
+	if (order_exclude(&v->rotation, steering->host, s->self,
+	    reports_find(&v->reports, steering->host), &s->phase, o->now(o->ctx), steering->sure,
+	    next, e) == -1 || o->heartbeat(o->ctx, steering->host, &named, e) == -1)
+		return -1;
+	if (named)
+		return error_set(e, EX_CRITICAL,
+		    "%.100s has a coordinator that runs (a heartbeat names it): it cannot be excluded",
+		    steering->host);
+	return 0;
+}
+
+/* The turn is no part of what a host has to do: the epoch stays. */
+static int
+give_turn(const struct flow_ops *o, const struct steering *steering, struct flow_view *v,
+    struct error *e)
+{
+	struct rotation *r = &v->rotation;
+	const char *to = steering->host;
+	bool done;
+	size_t i;
+
+	if (to[0] != '\0') {
+		i = hosts_find(&r->hosts, to);
+		if (i == r->hosts.n)
+			return error_set(e, EX_CRITICAL, "%.100s is not a host of this rotation", to);
+		to = r->hosts.name[i];
+	}
+	if (o->turn_put(o->ctx, r->epoch, r->turn, to, o->now(o->ctx), &done, e) == -1)
+		return -1;
+	if (!done)
+		return error_set(e, EX_TEMPFAIL, "the turn has changed meanwhile: look at --status");
+	(void)strncpy(r->turn, to, HOST_SIZE - 1);
+	return 0;
+}
+
+static int
+make_next(const struct flow_ops *o, const struct flow_settings *s,
+    const struct steering *steering, struct flow_view *v, struct rotation *next,
+    struct error *e)
+{
+	int64_t now = o->now(o->ctx);
+
+	switch (steering->order) {
+	case ORDER_START:
+		return make_start(o, s, steering, v, next, e);
+	case ORDER_ABORT:
+		return order_abort(&v->rotation, now, next, e);
+	case ORDER_ROLLBACK:
+		return order_rollback(&v->rotation, now, next, e);
+	case ORDER_EXCLUDE:
+		return make_exclude(o, s, steering, v, next, e);
+	case ORDER_SKIP_DRAIN:
+		return order_skip_drain(&v->rotation, next, e);
+	default:
+		return error_set(e, EX_SOFTWARE, "there is no such order");
+	}
+}
+
+int
+steer(const struct flow_ops *o, const struct flow_settings *s, const struct steering *steering,
+    struct flow_view *v, struct error *e)
+{
+	struct rotation next;
+
+	if (flow_record(o, s, v, e) == -1)
+		return -1;
+	if (!v->may_act && v->rotation.epoch > 0)
+		return error_set(e, EX_TEMPFAIL,
+		    "this host was away, and it is not certain that the record is the latest one: "
+		    "wait until another host has reported, or give the order there");
+	if (steering->order == ORDER_TURN)
+		return give_turn(o, steering, v, e);
+	if (make_next(o, s, steering, v, &next, e) == -1)
+		return -1;
+	return flow_put(o, v, &next, e);
+}

@@ -1,0 +1,387 @@
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define STACK_SIZE (768 * 1024)
+
+/* ---- runs ---- */
+
+static void
+save_late(struct run *r)
+{
+	if (r->has_unsaved)
+		r->host->disk.copy = r->unsaved;
+	r->has_unsaved = false;
+}
+
+static void
+run_main(void)
+{
+	extern struct run *sim_entering;
+	struct run *r = sim_entering;
+	struct flow_ops ops = sim_ops;
+
+	ops.ctx = r->sim;
+	r->result = 0;
+	if (r->steering.order != ORDER_NONE)
+		r->result = steer(&ops, &r->settings, &r->steering, &r->view, &r->error);
+	if (r->result == 0)
+		r->result = flow_run(&ops, &r->settings, &r->view, &r->error);
+	save_late(r);
+	r->ended = true;
+	(void)swapcontext(&r->context, &r->sim->scheduler);
+}
+
+/* makecontext() passes ints only. */
+struct run *sim_entering;
+
+static struct run *
+free_run(struct sim *s, struct host *h)
+{
+	size_t i;
+
+	for (i = 0; i < (sim_off(s, GUARD_LOCK) ? SIM_RUNS : 1); i++) {
+		if (!h->run[i].active)
+			return &h->run[i];
+	}
+	return NULL;
+}
+
+void
+run_begin(struct sim *s, struct host *h, enum order order, const char *argument, bool catch_up)
+{
+	struct run *r = free_run(s, h);
+	size_t i;
+
+	if (r == NULL)
+		return;
+	/* What was about to start when the last run looked is there by now. */
+	for (i = 0; i < h->processes; i++) {
+		if (h->process[i].state == PROCESS_STARTING) {
+			h->process[i].state = PROCESS_RUNNING;
+			h->hurt = false;
+		}
+	}
+	if (r->stack == NULL && (r->stack = malloc(STACK_SIZE)) == NULL)
+		abort();
+	r->sim = s;
+	r->host = h;
+	r->active = true;
+	r->ended = r->has_unsaved = false;
+	r->frozen_until = 0;
+	memset(&r->view, 0, sizeof(r->view));
+	memset(&r->error, 0, sizeof(r->error));
+	r->steering = (struct steering){ .order = order, .host = argument, .hosts = &h->hosts };
+	r->settings = (struct flow_settings){
+		.phase = { .soak = HOUR, .drain = sim_off(s, GUARD_DRAIN_TIME) ? 0 : 25 * HOUR,
+		    .host_timeout = HOUR, .max_age = 2000 * HOUR, .tolerance = 5 * SECOND },
+		.self = h->name, .list = h->list, .catch_up = catch_up,
+		.trust = sim_off(s, GUARD_VOUCH),
+	};
+	if (getcontext(&r->context) == -1)
+		abort();
+	r->context.uc_stack.ss_sp = r->stack;
+	r->context.uc_stack.ss_size = STACK_SIZE;
+	r->context.uc_link = NULL;
+	makecontext(&r->context, run_main, 0);
+	sim_trace(s, "%s: run%s", h->name, catch_up ? " (catch-up)" : order == ORDER_START ?
+	    " (start)" : order == ORDER_ABORT ? " (abort)" : order == ORDER_ROLLBACK ?
+	    " (rollback)" : order == ORDER_EXCLUDE ? " (exclude)" : "");
+}
+
+static void
+start_coordinators(struct host *h)
+{
+	size_t i;
+
+	h->booting = h->restored = false;
+	for (i = 0; i < h->processes; i++)
+		process_start(h, &h->process[i], false);
+}
+
+void
+run_resume(struct run *r)
+{
+	r->sim->running = r;
+	sim_entering = r;
+	if (swapcontext(&r->sim->scheduler, &r->context) == -1)
+		abort();
+	if (!r->ended)
+		return;
+	r->active = false;
+	if (r->result == -1)
+		sim_trace(r->sim, "%s: %s", r->host->name, r->error.text);
+	if (r->settings.catch_up && r->host->booting && r->result == 0)
+		start_coordinators(r->host);
+}
+
+void
+run_abandon(struct run *r)
+{
+	r->active = false;
+}
+
+/* ---- what happens ---- */
+
+static struct host *
+some_host(struct sim *s)
+{
+	return &s->host[sim_random(s, s->hosts)];
+}
+
+static void
+event_step_run(struct sim *s)
+{
+	struct host *h = some_host(s);
+	struct run *r;
+	size_t i;
+
+	for (i = 0; i < SIM_RUNS; i++) {
+		r = &h->run[(s->step + (int)i) % SIM_RUNS];
+		if (r->active && s->now >= r->frozen_until) {
+			run_resume(r);
+			return;
+		}
+	}
+}
+
+static void
+event_begin_run(struct sim *s)
+{
+	struct host *h = some_host(s);
+
+	if (h->up)
+		run_begin(s, h, ORDER_NONE, NULL, h->booting);
+}
+
+static void
+event_time(struct sim *s)
+{
+	uint64_t kind = sim_random(s, 100);
+
+	if (kind < 70)
+		s->now += 1 + (int64_t)sim_random(s, 3 * MINUTE);
+	else if (kind < 95)
+		s->now += (int64_t)sim_random(s, 30 * MINUTE);
+	else
+		s->now += (int64_t)sim_random(s, 14 * HOUR);
+}
+
+static void
+event_freeze_or_crash(struct sim *s)
+{
+	struct host *h = some_host(s);
+	struct run *r = &h->run[sim_random(s, SIM_RUNS)];
+
+	if (!r->active)
+		return;
+	if (sim_chance(s, 40)) {
+		sim_trace(s, "%s: run killed", h->name);
+		run_abandon(r);
+	} else {
+		r->frozen_until = s->now + (int64_t)sim_random(s, sim_chance(s, 20) ? 60 * HOUR :
+		    3 * HOUR);
+		sim_trace(s, "%s: run frozen", h->name);
+	}
+}
+
+static void
+event_process(struct sim *s)
+{
+	struct host *h = some_host(s);
+	struct process *p = &h->process[sim_random(s, h->processes)];
+	size_t i;
+
+	if (!h->up || h->booting)
+		return;
+	if (h->restart_pending && sim_chance(s, 50)) {
+		h->restart_pending = false;
+		for (i = 0; i < h->processes; i++)
+			process_start(h, &h->process[i], sim_chance(s, 30));
+		sim_trace(s, "%s: the restart that timed out is done", h->name);
+	} else if (p->state == PROCESS_STARTING) {
+		p->state = PROCESS_RUNNING;
+		h->hurt = false;
+		sim_trace(s, "%s: a process is up (%s, %s)", h->name, p->env.sign + 12,
+		    p->env.other[0] == '\0' ? "-" : p->env.other + 12);
+	} else if (sim_chance(s, 30)) {
+		process_start(h, p, sim_chance(s, 60));
+		sim_trace(s, "%s: a process restarts by itself", h->name);
+	}
+}
+
+static void
+event_message(struct sim *s)
+{
+	struct host *h = some_host(s);
+	struct process *p = &h->process[sim_random(s, h->processes)];
+	struct message *m;
+	size_t i;
+
+	if (p->state != PROCESS_RUNNING)
+		return;
+	for (i = 0; i < s->messages && s->message[i].expires > s->now; i++)
+		;
+	if (i == SIM_MESSAGES)
+		return;
+	if (i == s->messages)
+		s->messages++;
+	m = &s->message[i];
+	memcpy(m->fp, p->env.sign, FINGERPRINT_SIZE);
+	m->visible = s->now;
+	if (sim_chance(s, 5)) {
+		/* A writer with a longer TTL than the drain knows of: the pass sees it. */
+		m->expires = s->now + 24 * HOUR + (int64_t)sim_random(s, 36 * HOUR);
+	} else {
+		/* One that is sent again later, within the retry TTL, under the same signature. */
+		if (sim_chance(s, 30))
+			m->visible += (int64_t)sim_random(s, HOUR);
+		m->expires = m->visible + (int64_t)sim_random(s, 24 * HOUR);
+	}
+}
+
+static void
+event_host(struct sim *s)
+{
+	struct host *h = some_host(s);
+	size_t i;
+
+	if (h->up && sim_chance(s, 35)) {
+		sim_trace(s, "%s: down", h->name);
+		h->up = h->booting = h->hurt = h->restart_pending = false;
+		h->away_since = s->now;
+		host_kill_processes(h);
+		for (i = 0; i < SIM_RUNS; i++)
+			run_abandon(&h->run[i]);
+	} else if (!h->up && (!h->excluded || sim_chance(s, 30))) {
+		/* Set up again from an old backup: that takes longer than host_timeout. */
+		if (s->now - h->away_since > HOUR && sim_chance(s, 30) && s->redis.there) {
+			h->disk = h->image;
+			h->restored = true;
+			sim_trace(s, "%s: disk restored", h->name);
+		}
+		h->up = h->booting = true;
+		sim_trace(s, "%s: boots", h->name);
+		if (sim_off(s, GUARD_CATCH_UP))
+			start_coordinators(h);
+	} else if (h->up) {
+		h->image = h->disk;
+	}
+}
+
+/* A host whose disk was restored knows nothing, and where Redis lost the record
+ * too it cannot even see that there was one. That takes a person: the man page
+ * says so. Here the two do not come together. */
+static bool
+disk_is_lost(const struct sim *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->hosts; i++) {
+		if (s->host[i].restored)
+			return true;
+	}
+	return false;
+}
+
+static void
+event_redis(struct sim *s)
+{
+	struct redis *snapshot = &s->snapshot[sim_random(s, SIM_SNAPSHOTS)];
+
+	if (sim_chance(s, 60)) {
+		*snapshot = s->redis;
+	} else if (disk_is_lost(s) && !snapshot->there) {
+		return;
+	} else if (sim_chance(s, 50)) {
+		s->redis_lost = true;
+		s->redis = *snapshot;
+		sim_trace(s, "redis restored: epoch %llu %s",
+		    (unsigned long long)s->redis.record.epoch, phase_name(s->redis.record.phase));
+	} else if (!disk_is_lost(s) && sim_chance(s, 50)) {
+		s->redis_lost = true;
+		memset(&s->redis, 0, sizeof(s->redis));
+		sim_trace(s, "redis flushed");
+	}
+}
+
+/* Nobody is excluded twice, nor two hosts in one rotation: hosts that were
+ * taken for dead could else vouch for each other. */
+static void
+order_exclusion(struct sim *s, struct host *from)
+{
+	struct host *h = some_host(s);
+	size_t i;
+
+	for (i = 0; i < s->hosts; i++) {
+		if (s->host[i].excluded)
+			return;
+	}
+	if (h == from || (h->up && !sim_chance(s, 30)))
+		return;
+	run_begin(s, from, ORDER_EXCLUDE, h->name, false);
+	h->excluded = !h->up;
+}
+
+static void
+event_order(struct sim *s)
+{
+	struct host *h = some_host(s);
+	const struct rotation *r = &s->redis.record;
+
+	if (!h->up || h->booting || free_run(s, h) == NULL)
+		return;
+	if (r->phase == PHASE_IDLE)
+		run_begin(s, h, ORDER_START, NULL, false);
+	else if (sim_chance(s, 70))
+		return;
+	else if (sim_chance(s, 40))
+		order_exclusion(s, h);
+	else if (r->phase == PHASE_DISTRIBUTE)
+		run_begin(s, h, ORDER_ABORT, NULL, false);
+	else
+		run_begin(s, h, ORDER_ROLLBACK, NULL, false);
+}
+
+static void
+event_source(struct sim *s)
+{
+	struct host *h = some_host(s);
+
+	if (h->source[0] != '\0')
+		h->source[0] = '\0';
+	else if (sim_chance(s, 20))
+		sim_secret(s, h->source);
+}
+
+static const struct {
+	unsigned weight;
+	void (*event)(struct sim *s);
+} events[] = {
+	{ 560, event_step_run },
+	{ 120, event_begin_run },
+	{ 70, event_time },
+	{ 15, event_freeze_or_crash },
+	{ 60, event_process },
+	{ 30, event_message },
+	{ 8, event_host },
+	{ 8, event_redis },
+	{ 25, event_order },
+	{ 4, event_source },
+};
+
+void
+sim_event(struct sim *s)
+{
+	unsigned total = 0;
+	uint64_t pick;
+	size_t i;
+
+	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		total += events[i].weight;
+	pick = sim_random(s, total);
+	for (i = 0; pick >= events[i].weight; i++)
+		pick -= events[i].weight;
+	events[i].event(s);
+}

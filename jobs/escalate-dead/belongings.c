@@ -31,6 +31,7 @@ on_claim(void *ctx, const struct key_claim *claim)
 {
 	struct claims *k = ctx;
 	const struct coordinator *c = escalate_find(k->x, claim->id);
+	const char *only = k->x->options->coordinator;
 
 	if (k->n++ == 0) {
 		k->first = claim->id;
@@ -38,7 +39,8 @@ on_claim(void *ctx, const struct key_claim *claim)
 		k->first_work_id = claim->work_id;
 	}
 	if (c != NULL && c->judged) {
-		if (is_alive(c))
+		/* Of the one that a person names all is wanted: it may be forced. */
+		if (is_alive(c) && (only == NULL || !bytes_equal(claim->id, bytes_str(only))))
 			k->alive = true;
 		else
 			k->gone = true;

@@ -61,6 +61,7 @@ struct coordinator {
 	struct roster_entry *entry;  /* NULL until it was judged, or when it is forgotten */
 	struct roster_entry was;     /* the entry before this run; was.known says whether it is one */
 	bool judged;
+	bool judged_activity;        /* by its activity, too */
 	enum heartbeat_form form;
 	const char *unreadable;      /* why the heartbeat or its time cannot be read */
 	int64_t stamp;

@@ -174,6 +174,7 @@ fields_judge(struct coordinator *c)
 	    c->activity_stamp);
 	c->judgement = liveness_judge(&evidence, &limits);
 	c->judged = true;
+	c->judged_activity = activity->asked;
 	return 0;
 }
 

@@ -27,14 +27,21 @@ drain(struct escalate *x, struct error *e)
 }
 
 static int
-look(struct coordinator *c, struct error *e)
+ask(struct coordinator *c, enum field_name f, struct error *e)
 {
 
-	if (fields_ask(c, FIELD_HEARTBEAT) != 0 || fields_ask(c, FIELD_ACTIVITY) != 0)
+	if (fields_ask(c, f) != 0)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	if (client_pending(c->job->client) >= 400)
 		return drain(c->job, e);
 	return 0;
+}
+
+static int
+look(struct coordinator *c, struct error *e)
+{
+
+	return ask(c, FIELD_HEARTBEAT, e) != 0 ? -1 : ask(c, FIELD_ACTIVITY, e);
 }
 
 /* Whom the roster expects to live or to come: asked for directly, since SCAN
@@ -56,13 +63,17 @@ look_at_known(struct escalate *x, struct error *e)
 			continue;
 		if ((c = escalate_coordinator(x, id)) == NULL)
 			return error_set(e, EX_SOFTWARE, "out of memory");
-		if (look(c, e) != 0)
+		if (ask(c, FIELD_HEARTBEAT, e) != 0)
 			return -1;
 	}
 	return drain(x, e);
 }
 
-/* The direct look at those that were met by another key, or by none now. */
+/*
+ * The direct look at those that were met by another key, or by none now. The
+ * activity of the living was read if the walk met it; for the others it can
+ * decide, and its absence has to be certain.
+ */
 static int
 look_at_rest(struct escalate *x, struct error *e)
 {
@@ -70,7 +81,8 @@ look_at_rest(struct escalate *x, struct error *e)
 	size_t at = 0;
 
 	while ((c = escalate_next(x, &at)) != NULL)
-		if (look(c, e) != 0)
+		if (ask(c, FIELD_HEARTBEAT, e) != 0 ||
+		    (!(c->judged && c->entry->life_now) && ask(c, FIELD_ACTIVITY, e) != 0))
 			return -1;
 	return drain(x, e);
 }
@@ -82,8 +94,9 @@ judge_all(struct escalate *x, struct error *e)
 	size_t at = 0;
 
 	while ((c = escalate_next(x, &at)) != NULL) {
-		if (c->judged || !c->fields[FIELD_HEARTBEAT].asked ||
-		    !c->fields[FIELD_ACTIVITY].asked)
+		/* Again where its activity has come since. */
+		if (!c->fields[FIELD_HEARTBEAT].asked ||
+		    (c->judged && c->judged_activity == c->fields[FIELD_ACTIVITY].asked))
 			continue;
 		if (fields_judge(c) != 0)
 			return error_set(e, EX_SOFTWARE, "out of memory");

@@ -11,10 +11,12 @@
 #define REPLY_MAX_MB 600
 #define REPLY_MAX ((size_t)REPLY_MAX_MB * 1024 * 1024)
 
-/* No reply to what the jobs ask holds a list as long as this. Space for a list
- * is made as soon as its length is announced: a peer that announces 2^31
- * elements would keep us busy for minutes with making it and freeing it. */
+/* No reply to what the jobs ask holds a list as long as this, or lists in lists
+ * as deep. Space for a list is made as soon as its length is announced: a peer
+ * that announces 2^31 elements would keep us busy for minutes with making it
+ * and freeing it. */
 #define LIST_MAX 1000000
+#define DEPTH_MAX 7
 
 #if HIREDIS_MAJOR >= 1
 typedef size_t list_length;
@@ -26,8 +28,12 @@ static void *
 make_list(const redisReadTask *task, list_length n)
 {
 	struct link *l = task->privdata;
+	const redisReadTask *t;
+	int depth = 0;
 
-	if (n > LIST_MAX) {
+	for (t = task; t != NULL; t = t->parent)
+		depth++;
+	if (n > LIST_MAX || depth > DEPTH_MAX) {
 		l->too_long = true;
 		return NULL;
 	}
@@ -100,18 +106,26 @@ link_ready(struct link *l, struct reply **r, struct error *e)
 	*r = NULL;
 	if (redisReaderGetReply(l->reader, &got) != REDIS_OK) {
 		if (l->too_long)
-			return error_set(e, EX_PROTOCOL, "%s: a reply with a list of more than %d",
-			    l->peer, LIST_MAX);
+			return error_set(e, EX_PROTOCOL,
+			    "%s: not a Redis%s (a list of more than %d, or of lists more than %d deep)",
+			    l->peer, guess(l), LIST_MAX, DEPTH_MAX);
 		if (l->reader->err == REDIS_ERR_OOM)
 			return error_set(e, EX_SOFTWARE, "%s: no memory for a reply", l->peer);
 		return error_set(e, EX_PROTOCOL, "%s: not a Redis%s (%s)", l->peer, guess(l),
 		    l->reader->errstr);
 	}
-	if (got != NULL) {
-		l->unparsed = 0;
-		l->answered = true;
-		*r = got;
+	if (got == NULL)
+		return 0;
+	/* hiredis 1.x reads RESP3 as well, which nobody has asked for. */
+	if (((redisReply *)got)->type < REDIS_REPLY_STRING ||
+	    ((redisReply *)got)->type > REDIS_REPLY_ERROR) {
+		freeReplyObject(got);
+		return error_set(e, EX_PROTOCOL, "%s: not a Redis%s (a reply of an unknown type)",
+		    l->peer, guess(l));
 	}
+	l->unparsed = 0;
+	l->answered = true;
+	*r = got;
 	return 0;
 }
 

@@ -91,7 +91,9 @@ print_reply(const struct reply *r)
 			print_reply(reply_at(r, i));
 		}
 		printf(n == 0 ? "[]" : "]");
-	} else if (reply_string(r, &s) && s.n > 4096) {
+	} else if (!reply_string(r, &s)) {
+		printf("%s", reply_kind(r));
+	} else if (s.n > 4096) {
 		printf("%zu bytes", s.n);
 	} else {
 		buf_escaped(&text, s, 0);
@@ -113,7 +115,6 @@ do_call(struct client *c, enum client_repeat repeat, size_t argc, const struct b
 	return 0;
 }
 
-/* How the replies of a pipeline came. */
 struct tally {
 	size_t ok, error, lost, next;
 	bool disorder;
@@ -150,7 +151,7 @@ finish_pipe(struct client *c, const struct tally *t, int result)
 static int
 do_pipe(struct client *c, size_t argc, const struct bytes *argv)
 {
-	enum client_repeat repeat = bytes_equal(argv[1], B("once")) ? CLIENT_ONCE : CLIENT_REPEAT;
+	enum client_repeat repeat = argv[1].p[0] == 'o' ? CLIENT_ONCE : CLIENT_REPEAT;
 	struct tally t = { 0 };
 	struct bytes words[16];
 	char number[24];
@@ -188,10 +189,9 @@ struct scanning {
 	uint64_t answered, errors;
 };
 
-/* One command of a page: where its key is, which must still be there. */
 struct waiting {
 	struct scanning *s;
-	struct bytes key;
+	struct bytes key; /* must still be there when the reply comes */
 };
 
 static void

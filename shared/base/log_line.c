@@ -116,8 +116,24 @@ form_logfmt(struct buf *out, const struct log_line *line)
 static bool
 wants_key(const struct log_line *line)
 {
-	return line->key != NULL && (line->key->n == 0 ||
-	    memmem(line->text.p, line->text.n, line->key->p, line->key->n) == NULL);
+	const struct bytes text = line->text;
+	size_t at = 0;
+	const char *p;
+
+	if (line->key == NULL)
+		return false;
+	/* As a word: "coord-10" does not name "coord-1". */
+	while (line->key->n > 0 && at < text.n &&
+	    (p = memmem(text.p + at, text.n - at, line->key->p, line->key->n)) != NULL) {
+		const size_t start = (size_t)(p - text.p), end = start + line->key->n;
+
+		if ((start == 0 || text.p[start - 1] == ' ') &&
+		    (end == text.n || text.p[end] == ' ' || text.p[end] == ',' ||
+		        (text.p[end] == ':' && (end + 1 == text.n || text.p[end + 1] == ' '))))
+			return false;
+		at = start + 1;
+	}
+	return true;
 }
 
 /* The journal knows the time, the unit and the priority. */

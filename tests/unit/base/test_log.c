@@ -112,8 +112,12 @@ START_TEST(human_named_in_text)
 	open_log(&o);
 	log_event(LOG_LEVEL_WARN, "one", &key, "key k:1 is odd");
 	log_event(LOG_LEVEL_WARN, "two", &other, "key k:1 is odd");
+	/* As a word: the longer name does not stand for the shorter. */
+	log_event(LOG_LEVEL_WARN, "three", &key, "key k:12 is odd");
+	log_event(LOG_LEVEL_WARN, "four", &key, "k:1: odd");
 	ck_file_matches("stderr", TIME_LOCAL " warn key k:1 is odd\n" TIME_LOCAL
-	    " warn key k:1 is odd \\[k:12\\]\n");
+	    " warn key k:1 is odd \\[k:12\\]\n" TIME_LOCAL
+	    " warn key k:12 is odd \\[k:1\\]\n" TIME_LOCAL " warn k:1: odd\n");
 }
 END_TEST
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "coordination/hold.h"
 #include "job/run.h"
 #include "policy.h"
 #include "redis/script.h"
@@ -32,8 +33,10 @@ struct fixer {
 	bool dry;
 	bool conditional;  /* the server has EXPIRE NX, XX, LT */
 	struct script give, cut;
+	struct holds holds;/* empty with --force */
 	struct row *rows;  /* policy.rows of them */
 	int64_t changed;   /* expired, were written or got a TTL between look and write */
+	int64_t held;      /* left, since they can be of a coordinator on hold */
 	int64_t dead;      /* heartbeats left for the other jobs */
 	struct error fatal;/* exit != 0: no further key can fare better */
 };

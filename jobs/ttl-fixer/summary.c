@@ -61,6 +61,9 @@ say(const struct fixer *f, const struct row *sum, const struct scan_result *pass
 	if (f->dead > 0)
 		result_say(f->result, "Left %" PRId64 " stale heartbeat%s without a TTL to reap-stale "
 		    "and escalate-dead", f->dead, plural(f->dead));
+	if (f->held > 0)
+		result_say(f->result, "Left %" PRId64 " key%s of coordinators on hold", f->held,
+		    plural(f->held));
 	if (f->changed > 0)
 		result_say(f->result, "Skipped %" PRId64 " key%s that changed meanwhile", f->changed,
 		    plural(f->changed));
@@ -82,6 +85,30 @@ row_json(const struct fixer *f, size_t i)
 	    (json_int_t)row->set, "cut", (json_int_t)row->cut);
 }
 
+static void
+measure(const struct fixer *f, const struct row *sum)
+{
+	char name[128];
+	size_t i;
+
+	result_counter(f->result, "ttls_set_total", "Keys that were given a TTL.",
+	    (double)sum->set);
+	result_counter(f->result, "ttls_cut_total", "Keys whose TTL was cut.", (double)sum->cut);
+	result_gauge(f->result, "stale_heartbeats_without_ttl",
+	    "Heartbeats left for the other jobs by the last pass.", (double)f->dead);
+	for (i = 0; i < f->policy.rows; i++) {
+		if (!policy_concerns(policy_row(&f->policy, i)))
+			continue;
+		policy_name(policy_row(&f->policy, i), name, sizeof(name));
+		result_gauge_labelled(f->result, "coordination_keys",
+		    "Coordination keys that the last pass met.", "family", bytes_str(name),
+		    (double)f->rows[i].keys);
+		result_gauge_labelled(f->result, "keys_without_ttl",
+		    "Those of them that had no TTL.", "family", bytes_str(name),
+		    (double)f->rows[i].bare);
+	}
+}
+
 void
 summary_say(const struct fixer *f, const struct scan_result *pass)
 {
@@ -95,19 +122,11 @@ summary_say(const struct fixer *f, const struct scan_result *pass)
 	result_count(f->result, "ttl-set", sum.set);
 	result_count(f->result, "ttl-cut", sum.cut);
 	result_count(f->result, "heartbeats-left", f->dead);
+	result_count(f->result, "held", f->held);
 	result_count(f->result, "changed-meanwhile", f->changed);
 	for (i = 0; i < f->policy.rows; i++)
 		if (f->rows[i].keys > 0)
 			(void)json_array_append_new(families, row_json(f, i));
 	result_object(f->result, "ttl", json_pack("{s:o}", "families", families));
-	result_counter(f->result, "ttl_fixer_set_total", "Keys that were given a TTL.",
-	    f->dry ? 0 : (double)sum.set);
-	result_counter(f->result, "ttl_fixer_cut_total", "Keys whose TTL was cut.",
-	    f->dry ? 0 : (double)sum.cut);
-	result_gauge(f->result, "ttl_fixer_without_ttl",
-	    "Coordination keys that the last pass met without a TTL.", (double)sum.bare);
-	result_gauge(f->result, "ttl_fixer_coordination_keys",
-	    "Coordination keys that the last pass met.", (double)sum.keys);
-	result_gauge(f->result, "ttl_fixer_heartbeats_left",
-	    "Stale heartbeats without a TTL, left for the other jobs.", (double)f->dead);
+	measure(f, &sum);
 }

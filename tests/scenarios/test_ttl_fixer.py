@@ -256,3 +256,62 @@ def test_off_by_default(r, job):
     before = snapshot(r)
     assert job("ttl-fixer").json().count("ttl-cut") == 0
     assert differences(before, snapshot(r)) == []
+
+
+# --- holds -----------------------------------------------------------------------
+
+HELD = ["blocking:state:h", "blocking:ack:h:s:1", "blocking:ack:h", "blocking:signal:h",
+        "coordinator:work:s:h:w", "blocking:idempotency:h:b:wake:1:99",
+        "blocking:idempotency:b:h:wake:1:99"]
+
+
+def test_a_coordinator_on_hold(r, job, heartbeat, now_ms):
+    """After an undo, what was put back must not run out before a person has looked."""
+    heartbeat("h", ttl=None)
+    for key in HELD:
+        r.set(key, "x")
+    r.set("blocking:state:long:h", "x", ex=100 * H)
+    r.set("blocking:warning:h", 1, ex=100 * H)
+    r.set("blocking:state:h2", "x")
+    r.hset("coordkeep:hold", mapping={"h": now_ms() + 600_000, "h2": now_ms() - 1})
+    before = snapshot(r)
+    fixer = job("ttl-fixer", {"ttl-fixer": {"max_ttl": "50h"}})
+    done = fixer.json()
+    assert done.exit == 0 and done.count("held") == len(HELD) + 2, done
+    assert done.count("ttl-set") == 1 and done.count("ttl-cut") == 1, done
+    assert len(differences(before, snapshot(r))) == 2
+    assert r.ttl("blocking:state:h2") > 0 and r.ttl("blocking:state:long:h") <= 50 * H
+    assert f"Left {len(HELD) + 2} keys of coordinators on hold" in fixer.run().stdout
+
+    forced = fixer.json("--force")
+    assert forced.count("held") == 0 and forced.count("ttl-set") == len(HELD) + 1, forced
+
+
+def test_a_key_that_could_be_anybodys(r, job, now_ms):
+    """With a hold in force, a key full of colons is left, and costs no time."""
+    key = "coordinator:work" + ":x" * 20_000
+    r.set(key, "x")
+    r.hset("coordkeep:hold", "h", now_ms() + 600_000)
+    assert job("ttl-fixer").json().count("held") == 1 and r.ttl(key) == -1
+    r.delete("coordkeep:hold")
+    assert job("ttl-fixer").json().count("ttl-set") == 1
+
+
+# --- metrics ---------------------------------------------------------------------
+
+def test_metrics(r, job, heartbeat):
+    heartbeat("old", age_ms=200_000, ttl=None)
+    r.set("blocking:state:a", "x")
+    fixer = job("ttl-fixer")
+    fixer.run("-q")
+    r.set("blocking:state:b", "x")
+    fixer.run("-q")
+    fixer.run("-q", "-n")
+    fixer.run("--report")
+    m = fixer.metrics()
+    one = '{job="ttl-fixer"}'
+    assert m[f"coordkeep_ttls_set_total{one}"] == 2 and m[f"coordkeep_ttls_cut_total{one}"] == 0
+    assert m[f"coordkeep_stale_heartbeats_without_ttl{one}"] == 1
+    state = '{job="ttl-fixer",family="state"}'
+    assert m[f"coordkeep_coordination_keys{state}"] == 2
+    assert m[f"coordkeep_keys_without_ttl{state}"] == 1

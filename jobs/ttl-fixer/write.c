@@ -1,0 +1,182 @@
+#include "write.h"
+
+#include <string.h>
+
+#include "base/duration.h"
+
+/* For servers before 7.0, whose EXPIRE knows no condition. */
+static const char give_body[] =
+    "if redis.call('PTTL', KEYS[1]) ~= -1 then return 0 end\n"
+    "return redis.call('PEXPIRE', KEYS[1], ARGV[1])\n";
+static const char cut_body[] =
+    "if redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[1]) then return 0 end\n"
+    "return redis.call('PEXPIRE', KEYS[1], ARGV[1])\n";
+
+/* Tags are pointers to the page's keys, which stay for all commands of the page. */
+static size_t
+tag_of(const struct bytes *key)
+{
+
+	return (size_t)(uintptr_t)key;
+}
+
+static struct bytes
+key_of(size_t tag)
+{
+
+	return *(const struct bytes *)(uintptr_t)tag;
+}
+
+void
+write_failed(struct fixer *f, struct bytes key, const struct reply *r, const char *command)
+{
+	struct error e = { 0 };
+
+	/* Lost: the pass as a whole fails and says why. */
+	if (r == NULL || f->fatal.exit != 0)
+		return;
+	(void)reply_fail(r, &e, "%s", command);
+	/* OOM can end at the next key; a missing permission, or a server that takes
+	 * no writes, does not. */
+	if (e.exit == EX_NOPERM ||
+	    (e.exit == EX_UNAVAILABLE && strncmp(reply_error(r), "OOM", 3) != 0))
+		f->fatal = e;
+	else
+		result_failed(f->result, "key-failed", key, "%s", e.text);
+}
+
+void
+write_skipped(struct fixer *f, struct bytes key, const char *why)
+{
+
+	f->changed++;
+	log_event(LOG_LEVEL_DEBUG, "changed-meanwhile", &key, "%s between the look and the write",
+	    why);
+}
+
+static void
+note_given(struct fixer *f, struct bytes key, struct row *row)
+{
+
+	row->set++;
+	result_action(f->result, "expire", key, "Key %.*s missing TTL, setting to %s", (int)key.n,
+	    key.p, row->ttl_said);
+}
+
+static void
+on_given(void *ctx, size_t tag, const struct reply *r)
+{
+	struct fixer *f = ctx;
+	struct bytes key = key_of(tag);
+	int64_t done;
+
+	if (!reply_integer(r, &done))
+		write_failed(f, key, r, "EXPIRE NX");
+	else if (done == 1)
+		note_given(f, key, &f->rows[policy_kind(&f->policy, key).row]);
+	else
+		write_skipped(f, key, "expired or got a TTL");
+}
+
+void
+write_give(struct fixer *f, const struct bytes *key, struct row *row)
+{
+	struct bytes ttl = bytes_str(row->ttl);
+
+	if (f->dry)
+		note_given(f, *key, row);
+	else if (!f->conditional)
+		(void)script_add(f->client, &f->give, CLIENT_REPEAT, on_given, f, tag_of(key), 1, 2,
+		    (struct bytes[]){ *key, ttl });
+	else
+		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_given, f, tag_of(key),
+		    row->in_ms ? B("PEXPIRE") : B("EXPIRE"), *key, ttl, B("NX"));
+}
+
+static void
+note_cut(struct fixer *f, struct bytes key, int64_t to)
+{
+	char said[32];
+
+	duration_format(to, said, sizeof(said));
+	f->rows[policy_kind(&f->policy, key).row].cut++;
+	result_action(f->result, "cut", key, "Key %.*s has a longer TTL, cutting to %s",
+	    (int)key.n, key.p, said);
+}
+
+static void
+cut_answered(struct fixer *f, size_t tag, const struct reply *r, int64_t to)
+{
+	struct bytes key = key_of(tag);
+	int64_t done;
+
+	if (!reply_integer(r, &done))
+		write_failed(f, key, r, "PEXPIRE XX LT");
+	else if (done == 1)
+		note_cut(f, key, to);
+	else
+		write_skipped(f, key, "expired or lost its long TTL");
+}
+
+static void
+on_cut_to_max(void *ctx, size_t tag, const struct reply *r)
+{
+	struct fixer *f = ctx;
+
+	cut_answered(f, tag, r, f->policy.max_ttl);
+}
+
+static void
+on_cut_for_pressure(void *ctx, size_t tag, const struct reply *r)
+{
+	struct fixer *f = ctx;
+
+	cut_answered(f, tag, r, f->policy.pressure_ttl);
+}
+
+void
+write_cut(struct fixer *f, const struct bytes *key, int64_t to)
+{
+	client_fn *fn = to == f->policy.max_ttl ? on_cut_to_max : on_cut_for_pressure;
+	char text[24];
+	struct bytes ttl = bytes_of_int(to, text);
+
+	if (f->dry)
+		note_cut(f, *key, to);
+	else if (!f->conditional)
+		(void)script_add(f->client, &f->cut, CLIENT_REPEAT, fn, f, tag_of(key), 1, 2,
+		    (struct bytes[]){ *key, ttl });
+	else
+		/* LT alone would give a TTL to a key that lost its own meanwhile. */
+		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, fn, f, tag_of(key), B("PEXPIRE"), *key,
+		    ttl, B("XX"), B("LT"));
+}
+
+void
+write_speak(struct fixer *f)
+{
+	struct row *row;
+	int64_t ms;
+	size_t i;
+
+	f->conditional = client_server(f->client)->version >= 70000;
+	for (i = 0; i < f->policy.rows; i++) {
+		row = &f->rows[i];
+		ms = policy_ttl(&f->policy, policy_row(&f->policy, i));
+		duration_format(ms, row->ttl_said, sizeof(row->ttl_said));
+		/* The scripts take ms. */
+		row->in_ms = !f->conditional || ms % 1000 != 0;
+		(void)bytes_of_int(row->in_ms ? ms : ms / 1000, row->ttl);
+	}
+}
+
+int
+write_prepare(struct fixer *f, struct error *e)
+{
+
+	if (script_init(&f->give, "give-ttl", give_body) != 0 ||
+	    script_init(&f->cut, "cut-ttl", cut_body) != 0)
+		return error_set(e, EX_SOFTWARE, "SHA-1 is not available");
+	write_speak(f);
+	return 0;
+}

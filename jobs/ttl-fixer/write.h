@@ -1,0 +1,26 @@
+#ifndef TTL_FIXER_WRITE_H_
+#define TTL_FIXER_WRITE_H_
+
+#include "fixer.h"
+
+/* The writes of the pass: each to one key, each only if the key is still what
+ * the look found. ${key} is one of the page's keys: its address is the tag. */
+
+/* Scripts and TTLs as this server takes them; -1 with ${e}. write_speak again
+ * when another server answers: its version decides. */
+int write_prepare(struct fixer *f, struct error *e);
+void write_speak(struct fixer *f);
+
+/* Give ${key}, which has none, its TTL. */
+void write_give(struct fixer *f, const struct bytes *key, struct row *row);
+/* Cut the TTL of ${key}, which has a longer one, to ${to} ms: one of the two limits. */
+void write_cut(struct fixer *f, const struct bytes *key, int64_t to);
+
+/* A reply to ${command} that is none of those expected: the key is named, or the
+ * pass ends with f->fatal. */
+void write_failed(struct fixer *f, struct bytes key, const struct reply *r,
+    const char *command);
+/* ${key} is not what it was when the pass looked. */
+void write_skipped(struct fixer *f, struct bytes key, const char *why);
+
+#endif

@@ -355,7 +355,7 @@ START_TEST(verdicts_are_total_and_monotone)
 
 	printf("verdicts_are_total_and_monotone: seed %u\n", seed);
 	srandom(seed);
-	for (round = 0; round < 30000; round++) {
+	for (round = 0; round < 10000; round++) {
 		l = limits;
 		if (random() % 2 == 0)
 			l = (struct liveness_limits){ any_limit(), any_limit(), any_limit(),

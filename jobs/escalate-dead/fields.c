@@ -2,9 +2,12 @@
 
 #include <string.h>
 
+#include "coordination/heartbeat.h"
 #include "coordination/keys.h"
 #include "coordination/record.h"
 #include "strikes.h"
+
+_Static_assert(FIELD_MAX == HEARTBEAT_LONGEST, "a heartbeat is read as far as it can go");
 
 /* An expiry that is this near may have come by itself: two estimates of a
  * clock, each off by some of a round trip. */
@@ -102,7 +105,6 @@ static void
 read_heartbeat(struct coordinator *c)
 {
 	const struct field *f = &c->fields[FIELD_HEARTBEAT];
-	struct record *record;
 	struct stamp stamp;
 
 	c->form = HEARTBEAT_ABSENT;
@@ -112,16 +114,9 @@ read_heartbeat(struct coordinator *c)
 	c->form = HEARTBEAT_UNREADABLE;
 	if (f->odd)
 		c->unreadable = "is not a string";
-	else if (f->value.n > FIELD_MAX)
-		c->unreadable = "is longer than 64 KB";
-	else if ((record = record_parse(buf_view(&f->value), &c->unreadable)) != NULL) {
-		if (record_heartbeat_time(record, &stamp)) {
-			c->form = HEARTBEAT_READABLE;
-			c->stamp = stamp.ms;
-		} else
-			c->unreadable = "has no readable time";
-		record_free(record);
-	}
+	else if ((c->form = heartbeat_read(buf_view(&f->value), &stamp, &c->unreadable)) ==
+	    HEARTBEAT_READABLE)
+		c->stamp = stamp.ms;
 }
 
 static void

@@ -30,7 +30,7 @@ bool reply_string(const struct reply *r, struct bytes *s);
 bool reply_array(const struct reply *r, size_t *n);
 /* Element ${i} of an array reply; NULL if there is none. */
 const struct reply *reply_at(const struct reply *r, size_t i);
-/* "a string", "an integer", "an error: ...": for messages. */
+/* "a string", "an integer", ..., of an error its text: for messages. */
 const char *reply_kind(const struct reply *r);
 void reply_free(struct reply *r);
 

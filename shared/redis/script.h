@@ -16,7 +16,7 @@ int script_init(struct script *s, const char *name, const char *body);
  * ${e} (NOPERM, ...). Nothing is written to the keyspace. */
 int script_load(struct client *c, const struct script *s, struct error *e);
 /* Queue EVALSHA sha1 nkeys keys... args.... A NOSCRIPT reply is met by sending
- * EVAL with the body, before ${fn} is called. */
+ * EVAL with the body, behind what is queued already, before ${fn} is called. */
 int script_add(struct client *c, const struct script *s, enum client_repeat repeat,
     client_fn *fn, void *ctx, size_t tag, size_t nkeys, size_t argc, const struct bytes *argv);
 /* The same as one call; the caller frees the reply; NULL: client_error(). */

@@ -5,6 +5,7 @@
 
 /* Unit tests of shared/redis: a line here and one in the table for each suite. */
 Suite *suite_connect(void);
+Suite *suite_pipeline(void);
 Suite *suite_queue(void);
 Suite *suite_reply(void);
 Suite *suite_script(void);
@@ -13,6 +14,7 @@ Suite *suite_transport(void);
 
 static Suite *(*const suites[])(void) = {
 	suite_connect,
+	suite_pipeline,
 	suite_queue,
 	suite_reply,
 	suite_script,

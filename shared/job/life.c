@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/rand.h>
 
 #include "base/clock.h"
 #include "job/output.h"
@@ -58,7 +57,7 @@ begin(struct run *r, struct error *e)
 	if (gethostname(r->host, sizeof(r->host)) == -1)
 		r->host[0] = '\0';
 	r->host[sizeof(r->host) - 1] = '\0';
-	if (RAND_bytes(random, sizeof(random)) != 1)
+	if (getentropy(random, sizeof(random)) != 0)
 		return error_set(e, EX_SOFTWARE, "no random bytes can be had from the system");
 	buf_hex(&hex, random, sizeof(random));
 	if (buf_cstr(&hex) == NULL || hex.n + 1 != sizeof(r->id)) {

@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include <openssl/rand.h>
 
 #include "base/clock.h"
 #include "redis/client_private.h"
@@ -110,7 +110,7 @@ lease_take(struct client *c, struct lease *l, const char *key, int64_t ttl_ms, i
 		return LEASE_ERROR;
 	}
 	memcpy(l->key, key, strlen(key) + 1);
-	if (RAND_bytes(random, sizeof(random)) != 1) {
+	if (getentropy(random, sizeof(random)) != 0) {
 		error_set(e, EX_SOFTWARE, "no random bytes for a lease");
 		return LEASE_ERROR;
 	}

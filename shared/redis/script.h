@@ -10,7 +10,7 @@ struct script {
 	char sha1[41];
 };
 
-/* Compute sha1 (OpenSSL EVP). -1 if that fails. */
+/* Compute sha1 (OpenSSL). -1 if that fails. */
 int script_init(struct script *s, const char *name, const char *body);
 /* SCRIPT LOAD, so that a pipeline of script_add rarely meets NOSCRIPT. -1 with
  * ${e} (NOPERM, ...). Nothing is written to the keyspace. */

@@ -2,24 +2,22 @@
 
 #include "look.h"
 
+#include "coordination/heartbeat.h"
 #include "coordination/keys.h"
 #include "coordination/record.h"
 
 bool
 look_heartbeat(int64_t pttl, const struct reply *value, struct look *l)
 {
-	struct record *record;
-	struct stamp stamp;
+	struct stamp stamp = { 0 };
 	struct bytes bytes;
 	const char *error;
 
 	*l = (struct look){ .form = HEARTBEAT_ABSENT, .pttl = pttl };
 	if (pttl == -2)
 		return true;
-	l->form = HEARTBEAT_UNREADABLE;
-	if (value == NULL)
-		return false;
 	if ((error = reply_error(value)) != NULL) {
+		l->form = HEARTBEAT_UNREADABLE;
 		l->why = "is not a string";
 		l->digest = roster_digest(B(""));
 		return strncmp(error, "WRONGTYPE", 9) == 0;
@@ -27,19 +25,9 @@ look_heartbeat(int64_t pttl, const struct reply *value, struct look *l)
 	if (!reply_string(value, &bytes))
 		return false;
 	l->digest = roster_digest(bytes);
-	if (bytes.n > HEARTBEAT_MAX) {
-		l->why = "is longer than 64 KB";
-		return true;
-	}
-	if ((record = record_parse(bytes, &l->why)) == NULL)
-		return true;
-	if (record_heartbeat_time(record, &stamp)) {
-		l->form = HEARTBEAT_READABLE;
-		l->stamp = stamp.ms;
-		l->seconds = stamp.seconds;
-	} else
-		l->why = "has no readable time";
-	record_free(record);
+	l->form = heartbeat_read(bytes, &stamp, &l->why);
+	l->stamp = stamp.ms;
+	l->seconds = stamp.seconds;
 	return true;
 }
 
@@ -125,21 +113,19 @@ static int
 queue(struct client *c, struct reading *g)
 {
 	struct buf key = { 0 };
-	char max[24];
 	int outcome;
 
-	bytes_of_int(HEARTBEAT_MAX, max);
 	key_make(&key, FAMILY_ACTIVITY, g->id);
 	outcome = key.failed ? -1 : g->roster == NULL ? 0 :
 	    CLIENT_ADD(c, CLIENT_REPEAT, on_activity, g, 0, B("GETRANGE"), buf_view(&key),
-	        B("0"), bytes_str(max));
+	        B("0"), B(HEARTBEAT_LAST));
 	buf_reset(&key);
 	key_make(&key, FAMILY_HEARTBEAT, g->id);
 	if (outcome == 0 && !key.failed)
 		outcome = CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, g, 0, B("PTTL"), buf_view(&key));
 	if (outcome == 0 && !key.failed)
 		outcome = CLIENT_ADD(c, CLIENT_REPEAT, on_value, g, 0, B("GETRANGE"),
-		    buf_view(&key), B("0"), bytes_str(max));
+		    buf_view(&key), B("0"), B(HEARTBEAT_LAST));
 	if (key.failed)
 		outcome = -1;
 	buf_free(&key);

@@ -2,11 +2,9 @@
 #define REAP_STALE_LOOK_H_
 
 #include "base/bytes.h"
+#include "coordination/heartbeat.h"
 #include "coordination/liveness.h"
 #include "coordination/roster.h"
-
-/* A heartbeat longer than this is unreadable; no more of it is fetched. */
-#define HEARTBEAT_MAX 65536
 
 /* What was read of one id. */
 struct look {

@@ -199,7 +199,6 @@ orphans_note(struct orphans *o, const struct bytes *key, struct error *e)
 {
 	struct choice c = { .o = o };
 	size_t tag = (size_t)(uintptr_t)key;
-	char max[24];
 
 	key_claims(*key, claim, &c);
 	if (c.known)
@@ -210,7 +209,7 @@ orphans_note(struct orphans *o, const struct bytes *key, struct error *e)
 	}
 	if (CLIENT_ADD(o->reap->client, CLIENT_REPEAT, on_pttl, o, tag, B("PTTL"), *key) != 0 ||
 	    CLIENT_ADD(o->reap->client, CLIENT_REPEAT, on_value, o, tag, B("GETRANGE"), *key,
-	        B("0"), bytes_of_int(HEARTBEAT_MAX, max)) != 0)
+	        B("0"), B(HEARTBEAT_LAST)) != 0)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	return 0;
 }

@@ -144,9 +144,7 @@ on_page(void *ctx, const struct bytes *keys, size_t n)
 {
 	struct survey *s = ctx;
 	struct client *c = s->reap->client;
-	char max[24];
 
-	bytes_of_int(HEARTBEAT_MAX, max);
 	for (size_t i = 0; i < n && s->failed == 0; i++) {
 		size_t tag = (size_t)(uintptr_t)&keys[i];
 
@@ -154,7 +152,7 @@ on_page(void *ctx, const struct bytes *keys, size_t n)
 			continue;
 		if (CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, s, tag, B("PTTL"), keys[i]) != 0 ||
 		    CLIENT_ADD(c, CLIENT_REPEAT, on_value, s, tag, B("GETRANGE"), keys[i], B("0"),
-		        bytes_str(max)) != 0)
+		        B(HEARTBEAT_LAST)) != 0)
 			s->failed = error_set(&s->error, EX_SOFTWARE, "out of memory");
 	}
 	return s->failed;

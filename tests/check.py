@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Run unit tests and scenarios and end with one line: N passed, N failed, N skipped.
 
-    tests/check.py [--unit RUNNER]... [--scenarios [PYTEST ARGUMENT]...]
+    tests/check.py [--under "VALGRIND ..."] [--unit RUNNER]... [--scenarios [PYTEST ARGUMENT]...]
 
 Exits 1 if anything failed, if nothing ran, and, where CI is set, if anything was skipped.
 """
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -30,22 +31,26 @@ class Counts:
         self.skipped += skipped
 
 
-def run_units(runners, counts):
-    for runner in runners:
-        print(f"== unit {pathlib.Path(runner).name}", flush=True)
-        env = {**os.environ, "CK_VERBOSITY": "normal"}
-        done = subprocess.run([runner], env=env, stdin=subprocess.DEVNULL, text=True,
-                              errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        sys.stdout.write(done.stdout)
-        found = SUMMARY.findall(done.stdout)
-        failed = 0
-        for checks, failures, errors in found:
-            bad = int(failures) + int(errors)
-            counts.add(int(checks) - bad, bad)
-            failed += bad
-        if not found or (done.returncode != 0 and not failed):
-            print(f"{runner} ended with {done.returncode} and no summary of a failure")
-            counts.add(0, 1)
+def run_unit(runner, under):
+    env = {"CK_DEFAULT_TIMEOUT": "300", **os.environ, "CK_VERBOSITY": "normal"}
+    return subprocess.run([*under, runner], env=env, stdin=subprocess.DEVNULL, text=True,
+                          errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def run_units(runners, under, counts):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for runner, done in zip(runners, pool.map(lambda r: run_unit(r, under), runners)):
+            print(f"== unit {pathlib.Path(runner).name}")
+            sys.stdout.write(done.stdout)
+            failed = 0
+            for checks, failures, errors in SUMMARY.findall(done.stdout):
+                bad = int(failures) + int(errors)
+                counts.add(int(checks) - bad, bad)
+                failed += bad
+            if not SUMMARY.search(done.stdout) or (done.returncode != 0 and not failed):
+                print(f"{runner} ended with {done.returncode} and no summary of a failure")
+                counts.add(0, 1)
+            sys.stdout.flush()
 
 
 def with_xdist():
@@ -75,10 +80,11 @@ def main():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--unit", action="append", default=[], metavar="RUNNER")
+    p.add_argument("--under", default="", metavar="COMMAND", help="run the unit tests under it")
     p.add_argument("--scenarios", nargs="*", metavar="ARGUMENT")
     options = p.parse_args()
     counts = Counts()
-    run_units(options.unit, counts)
+    run_units(options.unit, options.under.split(), counts)
     if options.scenarios is not None:
         run_scenarios(options.scenarios, counts)
     strict = counts.skipped and os.environ.get("CI")

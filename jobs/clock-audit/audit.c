@@ -47,7 +47,7 @@ compare_hosts(struct audit *a, struct error *e)
 	struct fleet_report own = own_report(a);
 	const struct fleet_report *mine = a->measured.offset.valid ? &own : NULL;
 
-	if (mine != NULL && report_write(a->run, mine, ttl, e) == -1)
+	if (mine != NULL && report_write(a->run, mine, ttl, &a->fleet.refused, e) == -1)
 		return -1;
 	a->now = run_now(a->run);
 	if (report_read(a->run, mine, own.reference, a->now, ttl, &a->fleet, e) == -1)
@@ -93,6 +93,11 @@ audit(struct audit *a, struct error *e)
 	audit_text(a);
 	if (audit_json(a) == -1)
 		return error_set(e, EX_SOFTWARE, "out of memory");
+	/* All that could be audited is told; the missing permission is for somebody to mend. */
+	if (a->fleet.refused.exit == EX_NOPERM) {
+		*e = a->fleet.refused;
+		return -1;
+	}
 	return 0;
 }
 

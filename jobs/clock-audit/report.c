@@ -26,15 +26,14 @@ static const char forget_body[] =
     "end\n"
     "return 0\n";
 
-/* Run a script; an error reply becomes a finding. -1 with ${e}: no reply. */
+/* Run a script; an error reply becomes a finding and *refused. -1 with ${e}: no reply. */
 static int
 call(struct run *run, const char *name, const char *body, size_t argc, const struct bytes *argv,
-    const char *what, struct error *e)
+    const char *what, struct error *refused, struct error *e)
 {
 	struct client *c = run_client(run);
 	struct script s;
 	struct reply *r;
-	struct error refused = { 0 };
 	int64_t v;
 
 	if (script_init(&s, name, body) != 0)
@@ -45,17 +44,18 @@ call(struct run *run, const char *name, const char *body, size_t argc, const str
 		return -1;
 	}
 	if (!reply_integer(r, &v)) {
-		(void)reply_fail(r, &refused, "%s", what);
+		(void)reply_fail(r, refused, "%s", what);
 		result_finding(run_result(run), "report-refused", SEVERITY_WARNING, B(FLEET_KEY),
 		    "the other hosts cannot compare their clocks with this one's: %s",
-		    refused.text);
+		    refused->text);
 	}
 	reply_free(r);
 	return 0;
 }
 
 int
-report_write(struct run *run, const struct fleet_report *own, int64_t ttl, struct error *e)
+report_write(struct run *run, const struct fleet_report *own, int64_t ttl, struct error *refused,
+    struct error *e)
 {
 	struct buf value = { 0 };
 	char ms[24];
@@ -72,19 +72,20 @@ report_write(struct run *run, const struct fleet_report *own, int64_t ttl, struc
 	}
 	outcome = call(run, "clock-report", write_body, 4, (struct bytes[]){ B(FLEET_KEY),
 	    own->host, buf_view(&value), bytes_of_int(ttl, ms) },
-	    "writing this host's report", e);
+	    "writing this host's report", refused, e);
 	buf_free(&value);
 	return outcome;
 }
 
 static int
-forget(struct run *run, struct bytes host, struct bytes value, struct error *e)
+forget(struct run *run, struct bytes host, struct bytes value, struct error *refused,
+    struct error *e)
 {
 
 	if (run_dry(run))
 		return 0;
 	return call(run, "clock-forget", forget_body, 3, (struct bytes[]){ B(FLEET_KEY), host,
-	    value }, "removing the report of a host that is gone", e);
+	    value }, "removing the report of a host that is gone", refused, e);
 }
 
 /* One entry of the hash. */
@@ -115,19 +116,18 @@ enter(struct run *run, struct bytes host, struct bytes value, const char *refere
 	case FLEET_OLD:
 		fleet->old++;
 		if (now - r.at > FORGET_MS && now - r.at > ttl)
-			return forget(run, host, value, e);
+			return forget(run, host, value, &fleet->refused, e);
 		return 0;
 	}
 	return 0;
 }
 
-/* NULL: there is nothing to compare with; *outcome -1 with ${e} if that is an
- * error. */
+/* NULL: there is nothing to compare with, and *refused says why; *outcome -1 with ${e} if that is
+ * an error. */
 static struct reply *
-fetch(struct run *run, int *outcome, struct error *e)
+fetch(struct run *run, int *outcome, struct error *refused, struct error *e)
 {
 	struct client *c = run_client(run);
-	struct error refused = { 0 };
 	struct reply *r = CLIENT_CALL(c, CLIENT_REPEAT, B("HLEN"), B(FLEET_KEY));
 	int64_t hosts = 0;
 	size_t n;
@@ -145,11 +145,11 @@ fetch(struct run *run, int *outcome, struct error *e)
 	if (reply_array(r, &n))
 		return r;
 	if (hosts > HOSTS_MAX)
-		(void)error_set(&refused, EX_CRITICAL, "it holds %lld entries", (long long)hosts);
+		(void)error_set(refused, EX_CRITICAL, "it holds %lld entries", (long long)hosts);
 	else
-		(void)reply_fail(r, &refused, "reading the hosts' reports");
+		(void)reply_fail(r, refused, "reading the hosts' reports");
 	result_finding(run_result(run), "reports-unreadable", SEVERITY_WARNING, B(FLEET_KEY),
-	    "this host's clock cannot be compared with the other hosts': %s", refused.text);
+	    "this host's clock cannot be compared with the other hosts': %s", refused->text);
 	reply_free(r);
 	return NULL;
 }
@@ -162,7 +162,7 @@ report_read(struct run *run, const struct fleet_report *own, const char *referen
 	size_t n = 0, i;
 	int outcome;
 
-	fleet->reply = fetch(run, &outcome, e);
+	fleet->reply = fetch(run, &outcome, &fleet->refused, e);
 	if (outcome != 0)
 		return -1;
 	if (fleet->reply != NULL)

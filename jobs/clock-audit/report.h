@@ -15,12 +15,14 @@ struct fleet {
 	size_t own;                   /* its index, if has_own */
 	bool has_own;
 	size_t old, elsewhere, corrupt;
+	struct error refused;         /* what the server refused, if anything */
 	struct reply *reply;          /* holds the names */
 };
 
-/* Leave ${own} in the hash, unless the run is dry. What is refused there is a finding, not the
- * end of the run. -1 with ${e}: the connection is lost. */
-int report_write(struct run *run, const struct fleet_report *own, int64_t ttl, struct error *e);
+/* Leave ${own} in the hash, unless the run is dry. What is refused there is a finding and
+ * *refused, not the end of the run. -1 with ${e}: the connection is lost. */
+int report_write(struct run *run, const struct fleet_report *own, int64_t ttl,
+    struct error *refused, struct error *e);
 /* Read what all hosts left and add ${own} (NULL = none) as it was measured just now. Entries that
  * cannot be read are findings; those that nobody renewed for a day go. -1 with ${e}. */
 int report_read(struct run *run, const struct fleet_report *own, const char *reference,

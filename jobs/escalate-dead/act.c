@@ -5,6 +5,7 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "call.h"
 #include "evidence.h"
 #include "fields.h"
 #include "findings.h"
@@ -195,7 +196,7 @@ act_warn(struct escalate *x, struct error *e)
 		.ttl = x->warning_ttl,
 	};
 	const size_t all = map_count(x->coordinators) + 1;
-	struct coordinator **list = calloc(all, sizeof(*list));
+	struct coordinator **list = calloc(all, sizeof(struct coordinator *));
 	struct strike *strikes = calloc(all, sizeof(*strikes));
 	struct buf *keys = calloc(all, sizeof(*keys));
 	size_t n = 0, i;
@@ -214,6 +215,9 @@ act_warn(struct escalate *x, struct error *e)
 		rc = strikes_give(x->client, strikes, n, &limits, e);
 	for (i = 0; i < n && rc == 0; i++)
 		warned(list[i], &strikes[i], e);
+	/* What is refused to one is refused to all. */
+	if (rc == 0 && call_hopeless(e))
+		rc = -1;
 	for (i = 0; i < n; i++)
 		buf_free(&keys[i]);
 	free(list);
@@ -305,7 +309,7 @@ act_hand_on(struct escalate *x, struct error *e)
 	size_t n = 0, i, at = 0;
 	int rc;
 
-	if ((list = calloc(map_count(x->coordinators) + 1, sizeof(*list))) == NULL)
+	if ((list = calloc(map_count(x->coordinators) + 1, sizeof(struct coordinator *))) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	while ((c = escalate_next(x, &at)) != NULL)
 		if (c->cleared_to_go)

@@ -43,18 +43,18 @@ cursor_load(struct run *r, bool pressure, struct cursor *c, struct error *e)
 	return rc;
 }
 
-void
-cursor_leave(struct run *r, const struct cursor *c, uint64_t at)
+int
+cursor_leave(struct run *r, const struct cursor *c, uint64_t at, struct error *e)
 {
 	struct client *client = run_client(r);
 	struct reply *reply;
-	struct error e = { 0 };
+	struct error why = { 0 };
 	struct buf text = { 0 };
 	struct bytes ok;
 	int64_t n;
 
 	if (run_dry(r) || (at == 0 && !c->found))
-		return;
+		return 0;
 	if (at == 0)
 		reply = CLIENT_CALL(client, CLIENT_REPEAT, B("DEL"), bytes_str(c->key));
 	else {
@@ -63,9 +63,13 @@ cursor_leave(struct run *r, const struct cursor *c, uint64_t at)
 		    bytes_str(c->key), buf_view(&text), B("PX"), B(KEEP_MS));
 	}
 	if (reply == NULL || (!reply_string(reply, &ok) && !reply_integer(reply, &n))) {
-		(void)reply_fail(reply, &e, "%s", c->key);
-		log_warn("cursor-not-stored", "%s: the next run begins at the start", e.text);
+		(void)reply_fail(reply, &why, "%s", c->key);
+		log_warn("cursor-not-stored", "%s: the next run begins at the start", why.text);
 	}
 	reply_free(reply);
 	buf_free(&text);
+	if (why.exit != EX_NOPERM)
+		return 0;
+	*e = why;
+	return -1;
 }

@@ -18,8 +18,8 @@ struct cursor {
 };
 
 int cursor_load(struct run *r, bool pressure, struct cursor *c, struct error *e);
-/* Store ${at}, or forget what is stored when ${at} is 0. That it cannot be
- * stored is logged and no error: the next pass begins at the start. */
-void cursor_leave(struct run *r, const struct cursor *c, uint64_t at);
+/* Store ${at}, or forget what is stored when ${at} is 0. That it cannot be stored is logged: the
+ * next pass begins at the start. -1 with ${e} only where it never can be, for want of permission. */
+int cursor_leave(struct run *r, const struct cursor *c, uint64_t at, struct error *e);
 
 #endif

@@ -217,8 +217,7 @@ fix(struct fixer *f, bool pressure, struct error *e)
 		*e = f->fatal;
 		return -1;
 	}
-	cursor_leave(f->run, &cursor, pass.complete ? 0 : pass.cursor);
-	return 0;
+	return cursor_leave(f->run, &cursor, pass.complete ? 0 : pass.cursor, e);
 }
 
 int

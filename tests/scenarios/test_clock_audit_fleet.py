@@ -172,13 +172,13 @@ def test_a_hash_that_is_no_list_of_hosts(host, r):
     (["~blocking:*"], ["report-refused", "reports-unreadable"]),
 ])
 def test_no_permission_for_the_report(job, clocks, r, server, heartbeat, allowed, codes):
-    """A clear finding; everything else is audited all the same."""
+    """A clear finding and exit code; everything else is audited all the same."""
     heartbeat("coord-fast", age_ms=-300000)
     r.execute_command("ACL", "SETUSER", "auditor", "on", ">secret", *allowed, "+@all")
     audit = job("clock-audit", {"clock-audit": {"host": "host-a"}})
     url = audit.config["redis"]["url"].replace("unix://", "unix://auditor:secret@")
     done = audit.json(env={**clocks.env(), "REDIS_URL": url})
-    assert done.exit == 2, done
+    assert done.exit == 77, done
     assert done.finding_codes() == sorted([*codes, "writer-skewed"]), done
     refused, = done.findings("report-refused")
     assert refused["severity"] == "warning" and "NOPERM" in refused["text"], done

@@ -185,7 +185,7 @@ install: all ## programs, man pages, config, cron file, units (DESTDIR, PREFIX)
 	$(if $(MAN8),install -m 644 $(MAN8) $(mandir)/man8)
 	$(if $(MAN5),install -m 644 $(MAN5) $(mandir)/man5)
 	$(if $(MAN7),install -m 644 $(MAN7) $(mandir)/man7)
-	install -m 644 README.md LICENSE $(wildcard conf/coordkeep.ini conf/*.acl conf/*.json) $(docdir)
+	install -m 644 README.md LICENSE conf/coordkeep.ini conf/redis-acl.conf conf/result.schema.json $(docdir)
 	$(if $(wildcard conf/prometheus/*.yml),install -m 644 $(wildcard conf/prometheus/*.yml) $(docdir))
 	$(foreach u,$(UNITFILES),$(call with_prefix,$(u),$(libdir)/systemd/system/$(notdir $(u))) &&) true
 	install -m 644 conf/sysusers.d/coordkeep.conf $(libdir)/sysusers.d/coordkeep.conf

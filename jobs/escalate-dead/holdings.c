@@ -65,6 +65,7 @@ enter(struct walk *w, struct bytes key, bool certain)
 		h->certain[family]++;
 	else
 		h->uncertain++;
+	/* cppcheck-suppress memleak ; the list holds it */
 }
 
 /* Another id that the key could be of, and that is not gone? */

@@ -74,7 +74,7 @@ list_run(struct escalate *x, struct error *e)
 	if (survey_run(x, e) != 0 || escalate_brake(x, e) != 0)
 		return -1;
 	survey_decide(x);
-	rows = calloc(map_count(x->coordinators) + 1, sizeof(*rows));
+	rows = calloc(map_count(x->coordinators) + 1, sizeof(struct coordinator *));
 	o = json_object();
 	all = json_array();
 	if (rows == NULL || o == NULL || all == NULL) {
@@ -85,7 +85,7 @@ list_run(struct escalate *x, struct error *e)
 	}
 	while ((c = escalate_next(x, &at)) != NULL)
 		rows[n++] = c;
-	qsort(rows, n, sizeof(*rows), by_rank);
+	qsort(rows, n, sizeof(struct coordinator *), by_rank);
 	if (n == 0)
 		result_say(x->result, "No coordinators found");
 	else

@@ -115,7 +115,7 @@ ask_for_replacement(struct call *k, int64_t moved, bool *done, struct error *e)
 	struct escalate *x = c->job;
 	struct buf record = { 0 }, request = { 0 };
 	enum store_end end = STORE_SET;
-	bool seen;
+	bool seen = false;
 	int rc;
 
 	*done = false;
@@ -190,7 +190,7 @@ call_replacement(struct coordinator *c, struct error *e)
 	struct escalate *x = c->job;
 	int64_t moved = c->moved;
 	struct buf names = { 0 };
-	bool done = true, told = false, seen;
+	bool done = true, told = false, seen = false;
 	struct call k;
 	int rc;
 

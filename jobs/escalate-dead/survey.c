@@ -207,7 +207,7 @@ await_named(struct escalate *x, struct error *e)
 	int rc = 0;
 
 	/* Awaiting adds to the map, which is not to be walked meanwhile. */
-	if ((list = calloc(map_count(x->coordinators) + 1, sizeof(*list))) == NULL)
+	if ((list = calloc(map_count(x->coordinators) + 1, sizeof(struct coordinator *))) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	while ((c = escalate_next(x, &at)) != NULL)
 		if (c->fields[FIELD_SPAWN].there || c->ledger.stage != LEDGER_NONE)
@@ -268,7 +268,7 @@ confirm(struct escalate *x, struct error *e)
 	char wait[32];
 	int rc = 0;
 
-	if ((list = calloc(map_count(x->coordinators) + 1, sizeof(*list))) == NULL)
+	if ((list = calloc(map_count(x->coordinators) + 1, sizeof(struct coordinator *))) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	while ((c = escalate_next(x, &at)) != NULL)
 		if (c->judgement.confirmable && of_interest(c))

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from escalating import MINUTE, QUICK, State, successor, to_the_end
+from escalating import QUICK, State, successor, to_the_end
 from harness import differences, snapshot
 
 

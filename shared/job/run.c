@@ -210,7 +210,8 @@ bool
 run_sleep(struct run *r, int64_t ms)
 {
 	struct error e = { 0 };
-	int64_t until = clock_mono_ms() + ms, left;
+	/* The clock is rounded down: with one more, at least ${ms} have passed. */
+	int64_t until = clock_mono_ms() + ms + 1, left;
 	char why[128], wait[32];
 
 	if (run_should_stop(r))

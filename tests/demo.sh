@@ -35,12 +35,13 @@ note() { printf '%s\n' "$@" | sed 's/^/   /'; }
 
 # run JOB ARGUMENTS: shown as a person would type it. 0 and 1 (findings), and 2 (a critical
 # finding) are what a job may say in such a state; anything else is a defect.
+config=coordkeep
 run() {
 	local job=$1 code
 	shift
 	[ -x "$build/$job" ] || { note "($job is not built)"; return; }
 	printf '%s$ %s %s%s\n' "$bold" "$job" "$*" "$plain"
-	"$build/$job" -c "$dir/coordkeep.ini" "$@" </dev/null
+	"$build/$job" -c "$dir/$config.ini" "$@" </dev/null 2>&1
 	code=$?
 	printf '[exit %d]\n' "$code"
 	[ "$code" -le 2 ] || failed=1
@@ -94,12 +95,18 @@ url = unix://$socket
 [job]
 state_dir = $dir/state
 
+[log]
+format = human
+
 # The default waits 12 s, two beats of the slowest usual writers; here they beat every 0.3 s.
 [liveness]
 confirm = 2s
 
 [reap-stale]
 undo_dir = $dir/undo
+INI
+cp "$dir/coordkeep.ini" "$dir/rotation.ini"
+cat >>"$dir/rotation.ini" <<INI
 
 [secrets]
 env_file = $dir/env
@@ -135,7 +142,8 @@ run ttl-fixer
 
 title "Hand on the work of the dead, exactly once"
 run escalate-dead
-note "(coord-7 has its first warning of three; a person who knows better does not wait:)"
+note "(coord-7 is met for the first time and has 120 s to show life, then three warnings." \
+	"A person who knows that it is dead does not wait:)"
 run escalate-dead --coordinator coord-7 --force
 run escalate-dead --list
 
@@ -143,12 +151,13 @@ title "Do the clocks agree?"
 run clock-audit -v
 
 title "Rotate the secret under coordinators that go on talking"
+config=rotation
 if [ -x "$build/secret-rotate-phase" ]; then
 	run secret-rotate-phase --start
 	for n in 1 2 3 4 5 6 7 8; do
 		sleep 1.2
 		printf '(run %d) ' "$n"
-		"$build/secret-rotate-phase" -c "$dir/coordkeep.ini" </dev/null 2>>"$dir/rotate.log"
+		"$build/secret-rotate-phase" -c "$dir/rotation.ini" </dev/null 2>>"$dir/rotate.log"
 		grep -q "$old_secret" "$dir/env" || break
 	done
 	run secret-rotate-phase --status

@@ -231,6 +231,7 @@ static int
 last_look(struct escalate *x, struct coordinator **list, size_t n, struct error *e)
 {
 	struct coordinator *c;
+	bool done;
 	size_t i;
 
 	if (x->options->force >= 2)
@@ -241,9 +242,13 @@ last_look(struct escalate *x, struct coordinator **list, size_t n, struct error 
 		c = list[i];
 		if (!shows_life(c))
 			continue;
+		/* Its replacement was asked for: what is left to do is to say so. */
+		if (c->ledger.stage == LEDGER_SPAWNED)
+			continue;
 		c->cleared_to_go = false;
-		c->course = COURSE_RECOVERED;
-		if (recover(c, e) != 0)
+		c->course = c->ledger.stage == LEDGER_MOVING ? COURSE_WITHDRAW : COURSE_RECOVERED;
+		if (recover(c, e) != 0 || (c->course == COURSE_WITHDRAW &&
+		    steps_withdraw(c, false, &done, e) != 0))
 			return -1;
 	}
 	return 0;

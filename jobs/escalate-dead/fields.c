@@ -221,7 +221,7 @@ fields_facts(const struct coordinator *c)
 		.warning = c->fields[FIELD_WARNING].there,
 		.warned_out = c->warnings >= x->settings->escalate_dead.max_warnings,
 		.stage = c->ledger.stage,
-		.hold = holds_cover(&x->holds, c->id, now),
+		.hold = x->options->force == 0 && holds_cover(&x->holds, c->id, now),
 		.brake = x->braked,
 		.force = x->options->coordinator != NULL && escalate_selected(x, c) ?
 		    x->options->force : 0,

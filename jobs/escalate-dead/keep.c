@@ -58,12 +58,24 @@ keep(struct keeping *k, struct bytes key)
 	return k->failed ? -1 : 0;
 }
 
+/* For how long has its work been kept? */
+static int64_t
+kept_for(const struct coordinator *c)
+{
+
+	/* Of these, evidence from before the state is none, and silence means nothing. */
+	if (c->entry != NULL && (c->entry->state == ROSTER_ESCALATED ||
+	    c->entry->state == ROSTER_RETIRED || c->entry->state == ROSTER_AWAITED))
+		return run_now(c->job->run) - c->entry->since;
+	return c->judgement.silence;
+}
+
 static bool
 keeps(const struct coordinator *c)
 {
-	const int64_t limit = c->job->settings->escalate_dead.work_keep;
 
-	return course_keeps_work(c->course) && c->judgement.silence <= limit;
+	return course_keeps_work(c->course) &&
+	    kept_for(c) <= c->job->settings->escalate_dead.work_keep;
 }
 
 struct wanting {

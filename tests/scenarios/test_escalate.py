@@ -307,6 +307,60 @@ def test_work_is_not_kept_for_ever(escalate, state, r):
     assert r.ttl(key) <= 60
 
 
+def test_late_work_of_an_old_acquaintance_is_kept(escalate, state, r):
+    """First seen a month ago and handed on just now: the days before do not count."""
+    month = 30 * 24 * 60 * MINUTE
+    state.roster("a", "escalated", first=month, since=5 * MINUTE, life=10 * MINUTE,
+                 seen=10 * MINUTE)
+    state.roster("b", "retired", first=month, since=5 * MINUTE, life=10 * MINUTE,
+                 seen=10 * MINUTE)
+    keys = [state.work("a", "w", ttl=60), state.work("b", "w", ttl=60)]
+    done = escalate.json()
+    assert done.finding_codes() == ["late-work", "left-with-work"], done
+    assert all(r.ttl(k) > 3500 for k in keys)
+
+
+def test_it_comes_back_after_its_replacement_was_asked_for(escalate, state, r):
+    """A run was cut off between the request and the end: the next one ends it all the same."""
+    state.silent("a")
+    state.work("a", "w")
+    to_the_end(escalate)
+    record = state.record("a")
+    record["status"] = "spawned"
+    r.set("coordinator:escalation:a", json.dumps(record), ex=3600)
+    state.heartbeat("a")
+    assert escalate.json().exit == 0
+    assert state.record("a")["status"] == "complete" and len(state.spawns()) == 1
+    state.heartbeat("a", n=2)
+    assert escalate.json().finding_codes() == ["resurrected"]
+
+
+def test_it_comes_back_while_it_is_being_moved(escalate, state, r):
+    """The same, but nobody was asked for: its work goes back."""
+    incarnation = state.silent("a")
+    new = successor("a", incarnation)
+    state.work("a", "w1")
+    original = r.get(state.work("a", "w2"))
+    to_the_end(escalate)
+    r.delete(f"coordinator:spawn:{new}")
+    record = state.record("a")
+    record["status"] = "in_progress"
+    r.set("coordinator:escalation:a", json.dumps(record), ex=3600)
+    state.heartbeat("a")
+    assert escalate.json().exit == 0
+    assert set(state.works()) == {"coordinator:work:s:a:w1", "coordinator:work:s:a:w2"}
+    assert r.get("coordinator:work:s:a:w2") == original
+    assert state.record("a") is None and state.state("a") == "known"
+    assert state.entry(new) is None and not state.spawns()
+
+
+def test_force_alone_overrides_holds(escalate, state, r):
+    state.silent("a")
+    r.hset("coordkeep:hold", "a", state.now() + 60 * MINUTE)
+    assert escalate.json("--force").exit == 0
+    assert r.get("blocking:warning:a") == b"1"
+
+
 def test_hold(escalate, state, r):
     state.silent("a")
     key = state.work("a", "w", ttl=60)

@@ -177,6 +177,11 @@ undo_run(struct run *run, const char *path, struct error *e)
 	if ((u.ids = map_new(0)) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	outcome = undo_file(&u, path, e);
+	/* Of the exit codes of the house: the command names the wrong file, or the file is damaged. */
+	if (outcome != 0 && e->exit == EX_NOINPUT)
+		e->exit = EX_USAGE;
+	else if (outcome != 0 && e->exit == EX_DATAERR)
+		e->exit = EX_IOERR;
 	result_say(result, "%s %lld keys of %zu coordinators", run_dry(run) ? "Would restore" :
 	    "Restored", (long long)u.restored, map_count(u.ids));
 	if (result_get(result, "keys-there-already") > 0)

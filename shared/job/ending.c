@@ -36,8 +36,8 @@ ending_name(int code)
 		const char *name;
 	} names[] = {
 		{ EX_OK, "ok" }, { EX_FINDINGS, "warning" }, { EX_CRITICAL, "critical" },
-		{ EX_USAGE, "usage" }, { EX_DATAERR, "data" }, { EX_NOINPUT, "no-input" },
-		{ EX_UNAVAILABLE, "unavailable" }, { EX_SOFTWARE, "internal" },
+		{ EX_USAGE, "usage" }, { EX_UNAVAILABLE, "unavailable" },
+		{ EX_SOFTWARE, "internal" },
 		{ EX_CANTCREAT, "cannot-create" }, { EX_IOERR, "io" },
 		{ EX_TEMPFAIL, "try-again" }, { EX_PROTOCOL, "protocol" },
 		{ EX_NOPERM, "permission" }, { EX_CONFIG, "config" },

@@ -91,6 +91,9 @@ settle(struct coordinator *c, bool *suspects, struct error *e)
 	case COURSE_ESCALATE:
 	case COURSE_RESUME:
 		*suspects = true;
+		if (c->entry->state == ROSTER_ESCALATED && c->course == COURSE_SUSPECT &&
+		    steps_outlive(c, e) != 0)
+			return -1;
 		if (c->ledger.stage != LEDGER_SPAWNED)
 			become(c, ROSTER_SUSPECT);
 		break;

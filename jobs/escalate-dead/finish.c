@@ -38,6 +38,28 @@ steps_clear_warning(struct coordinator *c, struct error *e)
 	return rc;
 }
 
+int
+steps_outlive(struct coordinator *c, struct error *e)
+{
+	struct escalate *x = c->job;
+	struct buf key = { 0 };
+	enum store_end end;
+	int rc;
+
+	if (c->ledger.stage != LEDGER_COMPLETE || c->ledger.ours || run_dry(x->run))
+		return 0;
+	fields_key(c, FIELD_RECORD, &key);
+	if (key.failed)
+		rc = error_set(e, EX_SOFTWARE, "out of memory");
+	else if ((rc = store_set(x, buf_view(&key), buf_view(&c->ledger.value), B(""), 1, &end, e)) ==
+	        0 && end == STORE_FAILED)
+		rc = call_failed(c, e);
+	else if (rc == 0 && end == STORE_SET)
+		ledger_free(&c->ledger);
+	buf_free(&key);
+	return rc;
+}
+
 static void
 document(const struct coordinator *c, const struct call *k, struct buf *out)
 {

@@ -11,7 +11,7 @@
 #define JSON_MAX 1000
 
 struct tally {
-	int64_t alive, silent, suspects, escalated, awaited, braked, moved;
+	int64_t alive, silent, suspects, escalated;
 };
 
 static void
@@ -21,11 +21,9 @@ count_one(const struct coordinator *c, struct tally *t)
 	if (c->fields[FIELD_HEARTBEAT].there && c->judgement.verdict == VERDICT_ALIVE)
 		t->alive++;
 	t->silent += c->course == COURSE_WAIT;
-	t->braked += c->course == COURSE_BRAKED;
-	if (c->escalated_now) {
+	if (c->escalated_now)
 		t->escalated++;
-		t->moved += c->moved;
-	} else if (c->course == COURSE_SUSPECT || c->course == COURSE_ESCALATE ||
+	else if (c->course == COURSE_SUSPECT || c->course == COURSE_ESCALATE ||
 	    c->course == COURSE_RESUME)
 		t->suspects++;
 }
@@ -134,7 +132,7 @@ report_metrics(struct escalate *x, const struct tally *t, int64_t awaited)
 	result_counter(r, "escalate_dead_escalations_total", "Dead coordinators handed on.",
 	    run_dry(x->run) ? 0 : (double)t->escalated);
 	result_counter(r, "escalate_dead_work_moved_total", "Work items moved to a replacement.",
-	    run_dry(x->run) ? 0 : (double)t->moved);
+	    run_dry(x->run) ? 0 : (double)result_get(r, "work-moved"));
 }
 
 static void
@@ -237,7 +235,7 @@ report_run(struct escalate *x, bool ended)
 	result_count(x->result, "silent", t.silent);
 	result_count(x->result, "suspects", t.suspects);
 	result_count(x->result, "escalated", t.escalated);
-	result_count(x->result, "work-moved", t.moved);
+	result_count(x->result, "work-moved", 0);
 	result_count(x->result, "awaited", awaited);
 	/* After an early end the gauges would be of half a picture. */
 	if (ended)

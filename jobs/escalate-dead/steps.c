@@ -27,6 +27,59 @@ compose(const struct call *k, struct buf *out)
 	return ledger_adopt(buf_view(&l->value), &k->facts, l->new_id.n > 0, out);
 }
 
+/* Is the record as it is the last word? *go: it is one of ours in progress. */
+static bool
+settled(struct coordinator *c, bool *go)
+{
+	const struct facts facts = fields_facts(c);
+
+	switch (c->ledger.stage) {
+	case LEDGER_MOVING:
+	case LEDGER_SPAWNED:
+	case LEDGER_CANCELLING:
+		*go = c->ledger.stage == LEDGER_MOVING;
+		return true;
+	case LEDGER_COMPLETE:
+		return !facts.life_since_record && facts.force == 0;
+	case LEDGER_UNREADABLE:
+		result_finding(c->job->result, "escalation-unreadable", SEVERITY_WARNING, c->id,
+		    "coordinator:escalation: of a dead coordinator holds something that is no "
+		    "escalation record: not handed on while it is there");
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Write the record that is wanted in place of the one that was read. *end STORE_OTHER:
+ * it is another by now. */
+static int
+write_record(struct coordinator *c, enum store_end *end, struct error *e)
+{
+	struct escalate *x = c->job;
+	struct buf text = { 0 };
+	struct call k;
+	int rc;
+
+	*end = STORE_SET;
+	c->adopted = c->ledger.stage == LEDGER_FOREIGN;
+	/* A finished one is of an earlier life: what it names is not for this one. */
+	if (c->ledger.stage == LEDGER_COMPLETE)
+		ledger_disown(&c->ledger);
+	if ((rc = call_open(&k, c, e)) == 0 && !compose(&k, &text))
+		rc = error_set(e, EX_SOFTWARE, "the escalation record cannot be made");
+	if (rc == 0 && !run_dry(x->run))
+		rc = store_set(x, buf_view(&k.record_key), buf_view(&c->ledger.value),
+		    buf_view(&text), x->settings->escalate_dead.escalation_ttl, end, e);
+	call_close(&k);
+	if (rc == 0 && *end == STORE_SET)
+		ledger_parse(c->id, buf_view(&text), &c->ledger);
+	else if (rc == 0 && *end == STORE_FAILED)
+		rc = call_failed(c, e);
+	buf_free(&text);
+	return rc;
+}
+
 /*
  * See to it that the record is one of ours that is in progress. *go false:
  * there is nothing to move (done, or somebody else's); c->ledger says which.
@@ -34,58 +87,23 @@ compose(const struct call *k, struct buf *out)
 static int
 begin(struct coordinator *c, bool *go, struct error *e)
 {
-	struct escalate *x = c->job;
-	const int64_t ttl = x->settings->escalate_dead.escalation_ttl;
-	struct buf text = { 0 };
-	struct facts facts;
 	enum store_end end;
-	struct call k;
-	int tries, rc = 0;
+	int tries;
 
 	*go = false;
-	for (tries = 0; tries < TRIES && rc == 0; tries++) {
-		facts = fields_facts(c);
-		if (c->ledger.stage == LEDGER_MOVING || c->ledger.stage == LEDGER_SPAWNED ||
-		    c->ledger.stage == LEDGER_CANCELLING) {
-			*go = c->ledger.stage == LEDGER_MOVING;
+	for (tries = 0; tries < TRIES; tries++) {
+		if (settled(c, go))
+			return 0;
+		if (write_record(c, &end, e) != 0)
+			return -1;
+		if (end != STORE_OTHER) {
+			*go = end == STORE_SET;
 			return 0;
 		}
-		if (c->ledger.stage == LEDGER_COMPLETE && !facts.life_since_record &&
-		    facts.force == 0)
-			return 0;
-		if (c->ledger.stage == LEDGER_UNREADABLE) {
-			result_finding(x->result, "escalation-unreadable", SEVERITY_WARNING, c->id,
-			    "coordinator:escalation: of a dead coordinator holds something that is no "
-			    "escalation record: not handed on while it is there");
-			return 0;
-		}
-		c->adopted = c->ledger.stage == LEDGER_FOREIGN;
-		/* A finished one is of an earlier life: what it names is not for this one. */
-		if (c->ledger.stage == LEDGER_COMPLETE)
-			ledger_disown(&c->ledger);
-		buf_reset(&text);
-		if ((rc = call_open(&k, c, e)) == 0 && !compose(&k, &text))
-			rc = error_set(e, EX_SOFTWARE, "the escalation record cannot be made");
-		if (rc == 0 && run_dry(x->run)) {
-			ledger_parse(c->id, buf_view(&text), &c->ledger);
-			*go = true;
-			tries = TRIES;
-		} else if (rc == 0 && (rc = store_set(x, buf_view(&k.record_key),
-		               buf_view(&c->ledger.value), buf_view(&text), ttl, &end, e)) == 0) {
-			if (end == STORE_SET) {
-				ledger_parse(c->id, buf_view(&text), &c->ledger);
-				*go = true;
-				tries = TRIES;
-			} else if (end == STORE_FAILED) {
-				rc = call_failed(c, e);
-				tries = TRIES;
-			} else
-				rc = call_reread(c, e);
-		}
-		call_close(&k);
+		if (call_reread(c, e) != 0)
+			return -1;
 	}
-	buf_free(&text);
-	return rc;
+	return 0;
 }
 
 /* The replacement is awaited from now on, unless it is there already. */
@@ -250,7 +268,11 @@ steps_hand_on(struct coordinator *c, struct error *e)
 	}
 	if (end == TRANSFER_LOST || end == TRANSFER_FAILED)
 		return 0;
-	if (c->ledger.stage == LEDGER_COMPLETE && !go) {
+	if (c->ledger.stage == LEDGER_COMPLETE) {
+		/* Another run, or another process, was faster; not if it is of an earlier life
+		 * and could only not be replaced. */
+		if (!settled(c, &go))
+			return 0;
 		roster_set_state(c->entry, ROSTER_ESCALATED, run_now(x->run));
 		return 0;
 	}

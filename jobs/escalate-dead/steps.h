@@ -18,6 +18,9 @@ int steps_finish(struct coordinator *c, struct error *e);
  * must be MOVING, CANCELLING or, by a person and with a pending spawn request, beyond. *done false:
  * too late or somebody else is at it (said so). */
 int steps_withdraw(struct coordinator *c, bool by_person, bool *done, struct error *e);
+/* Take away the finished record of another process: it is of an earlier life. (One of ours
+ * says so by its time, and is replaced.) */
+int steps_outlive(struct coordinator *c, struct error *e);
 /* Take the warning away if it is still what was read or counted. */
 int steps_clear_warning(struct coordinator *c, struct error *e);
 

@@ -276,6 +276,7 @@ settle(struct batch *b, enum transfer_end *end)
 			continue;
 		if (strcmp(p->answer, "moved") == 0) {
 			c->moved++;
+			result_count(result, "work-moved", 1);
 			result_action(result, "move", p->item->key, "work %s to %.*s%s",
 			    run_dry(c->job->run) ? "would be moved" : "moved", (int)b->new_id.n,
 			    b->new_id.p, p->json ? "" : ", as it is: it is not a JSON object");

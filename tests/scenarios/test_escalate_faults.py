@@ -337,6 +337,30 @@ def test_an_error_while_moving_is_not_success(job, proxy, state, r, error, code)
     finished(state, r, new, items)
 
 
+def test_a_record_that_cannot_be_replaced_now_is_replaced_later(job, proxy, state, r):
+    """A second death, and an error at its first step: it is not taken for the first one."""
+    incarnation = state.silent("dead")
+    r.set("blocking:warning:dead", 3)
+    r.set("coordinator:escalation:dead", json.dumps(
+        {"status": "complete", "incarnation": 5, "newCoordinatorId": "r-old",
+         "timestamp": state.now() - 7 * 60_000}))
+    escalate = job("escalate-dead", QUICK, url=proxy.url)
+    failed = []
+
+    def command(_, words):
+        if words[0].upper() == b"EVALSHA" and words[3] == b"coordinator:escalation:dead":
+            failed.append(1)
+            return b"-ERR no\r\n"
+        return None
+
+    proxy.on_command = command
+    assert escalate.json().exit == 2 and failed
+    proxy.on_command = None
+    assert not state.spawns() and state.state("dead") == "suspect"
+    assert escalate.json().exit == 0
+    assert set(state.spawns()) == {successor("dead", incarnation)}
+
+
 def test_time_is_up_while_moving(job, proxy, state, r):
     """SIGTERM between batches: 75, and the next run goes on."""
     new, items = set_up(state, r, n=200, warnings=3)

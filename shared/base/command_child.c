@@ -78,7 +78,7 @@ make_environment(const char *const *env)
 	all = calloc(own + more + 1, sizeof(*all));
 	if (all == NULL)
 		return NULL;
-	for (i = 0; i < own; i++) {
+	for (i = 0; environ != NULL && i < own; i++) {
 		if (!is_overridden(environ[i], env))
 			all[n++] = environ[i];
 	}

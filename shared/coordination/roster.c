@@ -12,13 +12,13 @@
  * heartbeats, and gains from it that his own is taken for silent.
  */
 uint64_t
-roster_digest(struct bytes s)
+roster_digest(struct bytes value)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 	size_t i;
 
-	for (i = 0; i < s.n; i++) {
-		h ^= (unsigned char)s.p[i];
+	for (i = 0; i < value.n; i++) {
+		h ^= (unsigned char)value.p[i];
 		h *= UINT64_C(0x100000001b3);
 	}
 	return h != 0 ? h : 1;

@@ -45,4 +45,13 @@ struct deleter {
 void deleter_give_up(struct deleter *d, struct item *item, const struct reply *r,
     const char *event, const char *what);
 
+/* recheck.c. Has it been read, and is it to go? */
+bool batch_is_due(const struct item *item);
+/* Leave what is newer than the threshold. */
+void batch_leave_newer(struct deleter *d, int64_t now);
+/* Look at the owners once more; those that live keep everything. -1 with ${e}. */
+int batch_look_again(struct deleter *d, int64_t now, struct error *e);
+/* Obey a pause (-1, EX_TEMPFAIL) and holds that came meanwhile. */
+int batch_still_allowed(struct deleter *d, int64_t now, struct error *e);
+
 #endif

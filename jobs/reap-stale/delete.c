@@ -11,8 +11,6 @@
 
 /* Longer payloads are compared by their digest: hashing costs less than sending. */
 #define WHOLE_MAX 4096
-/* An owner is looked at again if the last look is older than that. */
-#define LOOK_AGAIN_MS 1000
 
 /*
  * Unlink KEYS[1] if it still is ARGV[1] - its value (ARGV[3] "s"), its DUMP ("d") or its
@@ -44,13 +42,6 @@ deleter_new(struct reap *r, struct error *e)
 	}
 	d->reap = r;
 	return d;
-}
-
-/* Has it been read, and is it to go? */
-static bool
-is_due(const struct item *item)
-{
-	return item->form == FORM_STRING || item->form == FORM_DUMP;
 }
 
 static void
@@ -89,44 +80,6 @@ const char *
 deleter_journal_path(const struct deleter *d)
 {
 	return d->path.n > 0 ? d->path.p : NULL;
-}
-
-/* A heartbeat that is not as it was judged was written by one that lives. */
-static void
-compare(struct deleter *d, struct candidate *c, uint64_t digest, int64_t pttl)
-{
-	if (run_forced(d->reap->run) && d->reap->options->coordinator != NULL)
-		return; /* a person asked to clean up after one that lives */
-	if (c->heartbeat && digest == c->digest &&
-	    (c->pttl == TTL_NONE || (pttl != TTL_NONE && pttl <= c->pttl)))
-		return;
-	if (!c->revived)
-		log_event(LOG_LEVEL_INFO, "revived", &c->id,
-		    "alive after all: its heartbeat changed since it was judged; left");
-	c->revived = true;
-}
-
-/* A heartbeat that changed, and a time that is newer than the threshold: written by
- * somebody, or for somebody, after the coordinator fell silent. */
-static void
-leave_newer(struct deleter *d, int64_t now)
-{
-	const struct settings *s = d->reap->settings;
-
-	for (size_t i = 0; i < d->n; i++) {
-		struct item *item = &d->items[i];
-		const int64_t threshold = item->owner != NULL && item->owner->orphan ?
-		    s->reap_stale.orphan_after : s->reap_stale.stale_after;
-
-		if (item->family == FAMILY_HEARTBEAT && item->owner != NULL && is_due(item))
-			compare(d, item->owner, roster_digest(item->bytes), item->pttl);
-		if (item->owner == NULL || run_forced(d->reap->run) || !is_due(item) ||
-		    item->stamp == 0 || item->stamp <= now - threshold)
-			continue;
-		item->form = FORM_LEFT;
-		result_count(d->reap->result, "keys-newer-than-threshold", 1);
-		log_event(LOG_LEVEL_DEBUG, "newer", &item->key, "left: newer than the threshold");
-	}
 }
 
 static int
@@ -169,44 +122,9 @@ write_intents(struct deleter *d, int64_t now, struct error *e)
 			return error_set(e, EX_SOFTWARE, "out of memory");
 	}
 	for (size_t i = 0; i < d->n; i++)
-		if (is_due(&d->items[i]) && write_intent(d, &d->items[i], now, e) != 0)
+		if (batch_is_due(&d->items[i]) && write_intent(d, &d->items[i], now, e) != 0)
 			return -1;
 	return journal_commit(d->journal, e);
-}
-
-/* Is any owner of this batch alive after all? Its heartbeat must be as it was judged. */
-static int
-look_again(struct deleter *d, int64_t now, struct error *e)
-{
-	struct candidate **owners = calloc(d->n, sizeof(struct candidate *));
-	struct bytes *ids = calloc(d->n, sizeof *ids);
-	struct look *looks = calloc(d->n, sizeof *looks);
-	size_t n = 0, i;
-	int outcome = -1;
-
-	if (owners == NULL || ids == NULL || looks == NULL) {
-		error_set(e, EX_SOFTWARE, "out of memory");
-		goto out;
-	}
-	for (i = 0; i < d->n; i++) {
-		struct candidate *c = d->items[i].owner;
-
-		if (!is_due(&d->items[i]) || c == NULL ||
-		    (c->looked != 0 && now - c->looked < LOOK_AGAIN_MS))
-			continue;
-		c->looked = now;
-		owners[n] = c;
-		ids[n++] = c->id;
-	}
-	outcome = look_many(d->reap->client, ids, n, now, NULL, looks, e);
-	for (i = 0; outcome == 0 && i < n; i++)
-		if (looks[i].form != HEARTBEAT_ABSENT)
-			compare(d, owners[i], looks[i].digest, looks[i].pttl);
-out:
-	free(owners);
-	free(ids);
-	free(looks);
-	return outcome;
 }
 
 static const char *
@@ -295,12 +213,12 @@ delete_batch(struct deleter *d, int64_t now, struct error *e)
 	if (!d->loaded && script_load(d->reap->client, &d->script, e) != 0)
 		return -1;
 	d->loaded = true;
-	if (look_again(d, now, e) != 0)
+	if (batch_look_again(d, now, e) != 0)
 		return -1;
 	for (size_t i = 0; i < d->n; i++) {
 		struct item *item = &d->items[i];
 
-		if (!is_due(item))
+		if (!batch_is_due(item))
 			continue;
 		if (item->owner != NULL &&
 		    (item->owner->revived ||
@@ -326,7 +244,7 @@ pretend(struct deleter *d)
 	for (size_t i = 0; i < d->n; i++) {
 		struct item *item = &d->items[i];
 
-		if (!is_due(item) ||
+		if (!batch_is_due(item) ||
 		    (item->family == FAMILY_HEARTBEAT && item->owner != NULL && item->owner->failed))
 			continue;
 		if (item->owner != NULL)
@@ -351,12 +269,13 @@ deleter_flush(struct deleter *d, struct error *e)
 		*e = d->error;
 		outcome = -1;
 	} else {
-		leave_newer(d, now);
+		batch_leave_newer(d, now);
 		for (size_t i = 0; i < d->n; i++)
-			any = any || is_due(&d->items[i]);
+			any = any || batch_is_due(&d->items[i]);
 		if (any && run_dry(d->reap->run))
 			pretend(d);
-		else if (any && run_keep_lease(d->reap->run, e) != 0)
+		else if (any && (run_keep_lease(d->reap->run, e) != 0 ||
+		                     batch_still_allowed(d, now, e) != 0))
 			outcome = -1;
 		else if (any && (outcome = write_intents(d, now, e)) == 0)
 			outcome = delete_batch(d, now, e);

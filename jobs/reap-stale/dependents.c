@@ -69,6 +69,10 @@ visit(struct pass *p, const struct bytes *key)
 	case FAMILY_STATE:
 	case FAMILY_ACTIVITY:
 		break;
+	case FAMILY_WORK:
+		if (p->orphans != NULL)
+			orphans_note_work(p->orphans, *key);
+		return 0;
 	default:
 		return 0;
 	}

@@ -98,6 +98,7 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	}
 	g->look->activity = g->activity_read;
 	g->look->activity_stamp = g->activity_stamp;
+	g->look->activity_digest = g->activity.n > 0 ? roster_digest(buf_view(&g->activity)) : 0;
 	if (g->roster == NULL)
 		return;
 	sight.heartbeat = g->look->form != HEARTBEAT_ABSENT;
@@ -116,7 +117,7 @@ queue(struct client *c, struct reading *g)
 	int outcome;
 
 	key_make(&key, FAMILY_ACTIVITY, g->id);
-	outcome = key.failed ? -1 : g->roster == NULL ? 0 :
+	outcome = key.failed ? -1 :
 	    CLIENT_ADD(c, CLIENT_REPEAT, on_activity, g, 0, B("GETRANGE"), buf_view(&key),
 	        B("0"), B(HEARTBEAT_LAST));
 	buf_reset(&key);

@@ -16,6 +16,7 @@ struct look {
 	uint64_t digest;      /* of the heartbeat's bytes; 0 when absent */
 	bool activity;
 	int64_t activity_stamp;
+	uint64_t activity_digest; /* 0 = none there */
 };
 
 /* The form, stamp and so on of a heartbeat's PTTL and GETRANGE replies. False
@@ -25,7 +26,7 @@ bool look_heartbeat(int64_t pttl, const struct reply *value, struct look *l);
 /**
  * look_many(c, ids, n, now, roster, looks, e):
  * Read ${n} ids directly, heartbeat and activity, a hundred an exchange; enter
- * each sight in ${roster} (NULL = do not, nor read the activity) and fill looks[i]. An id that could not be read
+ * each sight in ${roster} (NULL = do not) and fill looks[i]. An id that could not be read
  * (WRONGTYPE of an activity is none) ends it: -1 with ${e}.
  */
 int look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now,

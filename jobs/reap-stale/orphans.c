@@ -138,19 +138,6 @@ on_pttl(void *ctx, size_t tag, const struct reply *r)
 		o->failed = reply_fail(r, &o->error, "PTTL of a key without owner");
 }
 
-/* The last component of an idempotency key is its time in ms. */
-static int64_t
-idempotency_time(struct bytes key)
-{
-	uint64_t ms = 0;
-	size_t at = key.n;
-
-	while (at > 0 && key.p[at - 1] != ':')
-		at--;
-	return bytes_to_u64(bytes_from(key, at), &ms) && ms < UINT64_C(1000000000000000) ?
-	    (int64_t)ms : 0;
-}
-
 static void
 on_value(void *ctx, size_t tag, const struct reply *r)
 {
@@ -176,7 +163,7 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	if (record != NULL)
 		record_signal_time(record, &stamp);
 	if (f == FAMILY_IDEMPOTENCY)
-		stamp.ms = idempotency_time(key);
+		stamp.ms = key_idempotency_time(key);
 	else if (c.n > 1) {
 		/* Of which id is the ack? Only its value can say. */
 		last = 0;
@@ -192,6 +179,31 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 		if (enter(o, c.ids[i], f, key, roster_digest(value), stamp.ms) != 0)
 			o->failed = error_set(&o->error, EX_SOFTWARE, "out of memory");
 	record_free(record);
+}
+
+static bool
+claim_work(void *ctx, const struct key_claim *claim)
+{
+	struct orphans *o = ctx;
+	struct orphan *orphan;
+
+	if (roster_find(&o->reap->roster, claim->id) != NULL ||
+	    (map_find(o->ids, claim->id) == NULL && map_count(o->ids) >= ORPHANS_MAX))
+		return true;
+	if ((orphan = map_put(o->ids, claim->id, NULL)) == NULL) {
+		o->failed = error_set(&o->error, EX_SOFTWARE, "out of memory");
+		return false;
+	}
+	orphan->works = true;
+	return true;
+}
+
+void
+orphans_note_work(struct orphans *o, struct bytes key)
+{
+	/* In doubt, of all whose it could be. Only the reaping asks. */
+	if (reaping(o))
+		key_claims(key, claim_work, o);
 }
 
 int
@@ -246,6 +258,7 @@ report(struct orphans *o, struct bytes id, const struct orphan *orphan)
 	result_finding(o->reap->result, "orphan", SEVERITY_WARNING, id,
 	    "owns %u key(s), %u without a TTL, and has neither a heartbeat nor a history%s",
 	    orphan->keys, orphan->ttl_less,
+	    reaping(o) && orphan->works ? "; left, since it owns work" :
 	    reaping(o) ? "; they go when two runs orphan_after apart have seen the same" :
 	                 " (orphans = reap would delete them)");
 }
@@ -258,14 +271,14 @@ settle_one(struct orphans *o, struct bytes id, struct orphan *orphan, struct err
 	const bool same = orphan->since != 0 && orphan->before == orphan->digest;
 	const bool dry = run_dry(o->reap->run);
 
-	if (orphan->keys > 0 && same && reaping(o) && now - orphan->since >= after &&
+	if (orphan->keys > 0 && same && !orphan->works && reaping(o) && now - orphan->since >= after &&
 	    orphan->newest <= now - after && roster_find(&o->reap->roster, id) == NULL) {
 		result_count(o->reap->result, "orphans", 1);
 		return offer(o, id, orphan, e);
 	}
 	if (orphan->keys > 0)
 		report(o, id, orphan);
-	if (same || dry)
+	if (same || dry || (orphan->keys == 0 && orphan->since == 0))
 		return 0;
 	orphan->since = now;
 	return orphans_remember(o, id, orphan, e);

@@ -17,6 +17,7 @@ struct orphan_key {
 struct orphan {
 	uint64_t digest;     /* of all keys and values, in any order */
 	uint32_t keys, ttl_less;
+	bool works;          /* owns work: somebody may come back for it */
 	int64_t newest;      /* the latest time that any of them carries */
 	uint64_t before;     /* the digest that the last run left, and since when */
 	int64_t since;       /* 0 = never seen before */

@@ -65,6 +65,8 @@ read_record(struct deleter *d, struct item *item, struct bytes value)
 	struct bytes names;
 	const char *why;
 
+	if (item->family == FAMILY_IDEMPOTENCY)
+		item->stamp = key_idempotency_time(item->key);
 	if (!has_time(item->family) || (record = record_parse(value, &why)) == NULL)
 		return;
 	if (item->family == FAMILY_ACTIVITY ? record_activity_time(record, &stamp) :

@@ -79,11 +79,15 @@ finish(struct reap *r, int outcome, struct error *e)
 		*e = later;
 		outcome = -1;
 	}
-	if (outcome == 0 && !run_dry(r->run) && !r->options->all) {
+	if (!run_dry(r->run) && !r->options->all && (outcome == 0 || e->exit == EX_TEMPFAIL)) {
+		/* Also of a run that was stopped: else one that is too short never gets anywhere. */
 		roster_forget_old(&r->roster, run_now(r->run),
 		    r->settings->liveness.roster_keep);
-		outcome = roster_save(r->client, &r->roster,
-		    r->settings->liveness.roster_keep, e);
+		if (roster_save(r->client, &r->roster, r->settings->liveness.roster_keep,
+		        &later) != 0 && outcome == 0) {
+			*e = later;
+			outcome = -1;
+		}
 	}
 	tell(r, outcome == 0 ? NULL : e->text);
 	return outcome;

@@ -78,6 +78,8 @@ void orphans_free(struct orphans *o);
 /* Called in the second pass for a key of a family that orphans own; queues its reading. ${key} points
  * into the page. -1 with ${e}. */
 int orphans_note(struct orphans *o, const struct bytes *key, struct error *e);
+/* The same for a work item: an id that owns work is not reaped as an orphan. */
+void orphans_note_work(struct orphans *o, struct bytes key);
 /* The server moved: begin anew. */
 void orphans_again(struct orphans *o);
 /* After a complete pass: report, remember, and offer the keys of those that are to go. */

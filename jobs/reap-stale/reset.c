@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "coordination/census.h"
+#include "coordination/record.h"
 #include "delete.h"
 #include "look.h"
 #include "reap.h"
@@ -16,6 +17,7 @@ struct reset {
 	struct reap *reap;
 	bool counting;     /* only look whether anybody lives */
 	int64_t alive;
+	struct map *living; /* a set of ids */
 	int64_t keys;
 	struct buf example;
 	int64_t pttl;
@@ -51,6 +53,19 @@ on_pttl(void *ctx, size_t tag, const struct reply *r)
 		s->pttl_of = tag;
 }
 
+static void
+note_alive(struct reset *s, struct bytes id)
+{
+	bool added;
+
+	if (map_put(s->living, id, &added) == NULL) {
+		s->failed = error_set(&s->error, EX_SOFTWARE, "out of memory");
+		return;
+	}
+	if (added && s->alive++ == 0)
+		buf_escaped(&s->example, id, 64);
+}
+
 /* For a reset alive means: seen to beat, or stamped within the threshold, or not long to live by
  * its TTL: a doubt counts as alive. */
 static void
@@ -77,10 +92,52 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	alive = l.form == HEARTBEAT_UNREADABLE || now - l.stamp <= stale ||
 	    (l.pttl >= 0 && l.pttl <= s->reap->settings->liveness.heartbeat_ttl_max) ||
 	    (entry != NULL && (entry->heartbeat != l.digest || now - entry->last_life <= stale));
-	if (!alive)
+	if (alive)
+		note_alive(s, id);
+}
+
+/* An activity record is a sign of life too. */
+static void
+on_activity(void *ctx, size_t tag, const struct reply *r)
+{
+	struct reset *s = ctx;
+	struct record *record;
+	struct stamp stamp;
+	struct bytes id, value;
+	const char *why;
+
+	if (!reply_string(r, &value) || (record = record_parse(value, &why)) == NULL)
 		return;
-	if (s->alive++ == 0)
-		buf_escaped(&s->example, id, 64);
+	family_of(*(const struct bytes *)(uintptr_t)tag, &id);
+	if (record_activity_time(record, &stamp) &&
+	    run_now(s->reap->run) - stamp.ms <= s->reap->settings->reap_stale.stale_after)
+		note_alive(s, id);
+	record_free(record);
+}
+
+/* Who showed life within the threshold may only have lost its keys, and who is on hold is to be left. */
+static void
+ask_roster(struct reset *s)
+{
+	const int64_t now = run_now(s->reap->run);
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(s->reap->roster.entries, &at, &id, &value)) {
+		const struct roster_entry *entry = value;
+		const int64_t last = entry->last_life > entry->last_seen ? entry->last_life :
+		                                                           entry->last_seen;
+
+		if (last != 0 && now - last <= s->reap->settings->reap_stale.stale_after &&
+		    entry->heartbeat != 0 && entry->last_life != 0 && entry->state != ROSTER_REAPED &&
+		    entry->state != ROSTER_RETIRED && entry->state != ROSTER_ESCALATED)
+			note_alive(s, id);
+	}
+	at = 0;
+	while (map_next(s->reap->holds.until, &at, &id, &value))
+		if (holds_cover(&s->reap->holds, id, now))
+			note_alive(s, id);
 }
 
 static int
@@ -98,6 +155,10 @@ on_page(void *ctx, const struct bytes *keys, size_t n)
 			s->failed = deleter_offer(s->reap->deleter, keys[i], family_of(keys[i], NULL), NULL);
 		else {
 			s->keys++;
+			if (family_of(keys[i], NULL) == FAMILY_ACTIVITY &&
+			    CLIENT_ADD(c, CLIENT_REPEAT, on_activity, s, tag, B("GETRANGE"), keys[i],
+			        B("0"), B(HEARTBEAT_LAST)) != 0)
+				s->failed = error_set(&s->error, EX_SOFTWARE, "out of memory");
 			if (family_of(keys[i], NULL) == FAMILY_HEARTBEAT &&
 			    (CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, s, tag, B("PTTL"), keys[i]) != 0 ||
 			        CLIENT_ADD(c, CLIENT_REPEAT, on_value, s, tag, B("GETRANGE"), keys[i],
@@ -121,8 +182,14 @@ again(void *ctx)
 {
 	struct reset *s = ctx;
 
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
 	s->alive = s->keys = 0;
 	buf_reset(&s->example);
+	while (map_next(s->living, &at, &id, &value))
+		map_remove(s->living, id);
 }
 
 static int
@@ -154,8 +221,8 @@ permitted(struct reset *s, struct error *e)
 	char question[200];
 
 	if (s->alive > 0 && !run_forced(r->run))
-		return error_set(e, EX_CRITICAL, "refused: %lld coordinators are alive or may be, among "
-		    "them %s (stop them first; --force deletes their state all the same)",
+		return error_set(e, EX_CRITICAL, "refused: %lld coordinator(s) live, may live or are on hold, "
+		    "among them %s (stop them first; --force deletes their state all the same)",
 		    (long long)s->alive, buf_cstr(&s->example));
 	if (run_dry(r->run) || r->options->yes)
 		return 0;
@@ -190,8 +257,13 @@ reset_run(struct reap *r, struct error *e)
 	struct reset s = { .reap = r, .counting = true };
 	int outcome = -1;
 
-	if ((run_dry(r->run) || run_take_all_leases(r->run, e) == 0) && walk(&s, e) == 0 &&
-	    permitted(&s, e) == 0) {
+	if ((s.living = map_new(0)) == NULL)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	if ((run_dry(r->run) || run_take_all_leases(r->run, e) == 0) && walk(&s, e) == 0) {
+		ask_roster(&s);
+		outcome = permitted(&s, e);
+	}
+	if (outcome == 0) {
 		s.counting = false;
 		outcome = walk(&s, e);
 	}
@@ -201,6 +273,7 @@ reset_run(struct reap *r, struct error *e)
 		result_say(r->result, "%s %lld keys", run_dry(r->run) ? "Would delete" : "Deleted",
 		    (long long)result_get(r->result,
 		        run_dry(r->run) ? "keys-to-delete" : "keys-deleted"));
+	map_free(s.living, NULL);
 	buf_free(&s.example);
 	return outcome;
 }

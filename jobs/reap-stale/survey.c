@@ -4,8 +4,7 @@
 #include "base/duration.h"
 #include "base/log.h"
 #include "coordination/census.h"
-#include "look.h"
-#include "reap.h"
+#include "survey.h"
 
 struct survey {
 	struct reap *reap;
@@ -27,8 +26,8 @@ limits(const struct reap *r)
 	};
 }
 
-static struct judgement
-judge(const struct reap *r, const struct roster_entry *entry, const struct look *l, int64_t now)
+struct judgement
+survey_judge(const struct reap *r, const struct roster_entry *entry, const struct look *l, int64_t now)
 {
 	const struct liveness_limits lim = limits(r);
 	const struct sight sight = {
@@ -42,15 +41,14 @@ judge(const struct reap *r, const struct roster_entry *entry, const struct look 
 	return liveness_judge(&evidence, &lim);
 }
 
-static bool
-expires_by_itself(const struct reap *r, const struct look *l)
+bool
+survey_expires(const struct reap *r, const struct look *l)
 {
 	return l->pttl >= 0 && l->pttl <= r->settings->liveness.heartbeat_ttl_max;
 }
 
-/* Findings of a heartbeat, whatever its verdict. */
-static void
-report_oddities(struct reap *r, struct bytes id, const struct look *l, const struct judgement *j)
+void
+survey_oddities(struct reap *r, struct bytes id, const struct look *l, const struct judgement *j)
 {
 	char low[32], high[32];
 
@@ -61,13 +59,14 @@ report_oddities(struct reap *r, struct bytes id, const struct look *l, const str
 		duration_human(j->skew_low, low, sizeof low);
 		duration_human(j->skew_high, high, sizeof high);
 		result_finding(r->result, "skewed-clock", SEVERITY_WARNING, id,
-		    "its clock is off by %s to %s%s (run clock-audit -v)", low, high,
-		    l->seconds ? "; it writes seconds" : "");
+		    "its clock is off by %s%s%s%s (run clock-audit -v)",
+		    j->skew_high == INT64_MAX ? "at least " : "", low,
+		    j->skew_high == INT64_MAX ? "" : " to ", j->skew_high == INT64_MAX ? "" : high);
 	}
 }
 
-static int
-condemn(struct reap *r, struct bytes id, const struct look *l, const char *verdict,
+int
+survey_condemn(struct reap *r, struct bytes id, const struct look *l, const char *verdict,
     int64_t silence, struct error *e)
 {
 	struct candidate *c;
@@ -130,8 +129,8 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	reply_string(r, &sight.heartbeat_bytes);
 	if ((entry = roster_observe(&reap->roster, id, &sight)) == NULL)
 		goto memory;
-	j = judge(reap, entry, &l, now);
-	report_oddities(reap, id, &l, &j);
+	j = survey_judge(reap, entry, &l, now);
+	survey_oddities(reap, id, &l, &j);
 	if ((j.verdict == VERDICT_STALE || j.confirmable) && map_put(s->doubts, id, NULL) == NULL)
 		goto memory;
 	return;
@@ -192,6 +191,18 @@ ids_of(const struct map *set, size_t *n, struct error *e)
 	return ids;
 }
 
+bool
+survey_fell_unseen(const struct reap *r, const struct roster_entry *entry, int64_t stamp)
+{
+	if (!entry->known)
+		return false;
+	if (entry->last_life != 0)
+		return entry->last_life >= entry->sight_before;
+	/* Met by one run so far: dead already then, by its stamp? Then this is the second look. */
+	return entry->first_sight >= entry->sight_before &&
+	    entry->first_sight - stamp <= r->settings->reap_stale.stale_after;
+}
+
 /*
  * Look directly at the doubtful ids. With ${last} false, those that only time can
  * confirm stay in the set and everything else leaves it; *waiting says how many stay.
@@ -214,14 +225,15 @@ resolve(struct reap *r, struct map *doubts, bool last, size_t *waiting, struct e
 
 		if (entry == NULL)
 			continue;
-		j = judge(r, entry, &looks[i], now);
-		if (!last && j.confirmable) {
+		j = survey_judge(r, entry, &looks[i], now);
+		if (!last && (j.confirmable ||
+		                 (j.verdict == VERDICT_STALE && survey_fell_unseen(r, entry, looks[i].stamp)))) {
 			(*waiting)++;
 			continue;
 		}
 		if (j.verdict == VERDICT_STALE && entry->state != ROSTER_SUSPECT &&
-		    entry->state != ROSTER_AWAITED && !expires_by_itself(r, &looks[i]))
-			outcome = condemn(r, ids[i], &looks[i], verdict_name(j.verdict), j.silence, e);
+		    entry->state != ROSTER_AWAITED && !survey_expires(r, &looks[i]))
+			outcome = survey_condemn(r, ids[i], &looks[i], verdict_name(j.verdict), j.silence, e);
 		else if (j.verdict == VERDICT_STALE && entry->state == ROSTER_SUSPECT)
 			result_count(r->result, "suspects-left-to-escalate-dead", 1);
 		map_remove(doubts, ids[i]);
@@ -244,11 +256,12 @@ confirm(struct reap *r, struct map *doubts, struct error *e)
 	if (waiting == 0)
 		return 0;
 	duration_human(r->settings->liveness.confirm, wait, sizeof wait);
-	log_info("confirm", "%zu heartbeats are met for the first time and look dead: looking again "
-	    "in %s", waiting, wait);
+	log_info("confirm", "%zu heartbeat%s look%s dead at first sight: looking again in %s",
+	    waiting, waiting == 1 ? "" : "s", waiting == 1 ? "s" : "", wait);
 	if (!run_sleep(r->run, r->settings->liveness.confirm)) {
 		result_incomplete(r->result);
-		return error_set(e, EX_TEMPFAIL, "stopped while waiting to look again");
+		return error_set(e, EX_TEMPFAIL, "stopped before the second look; what was seen is kept "
+		    "for the next run");
 	}
 	return resolve(r, doubts, true, &waiting, e);
 }
@@ -271,24 +284,29 @@ condemn_departed(struct reap *r, struct error *e)
 		        entry->state != ROSTER_REAPED) ||
 		    now - entry->since < r->settings->reap_stale.stale_after)
 			continue;
-		if (condemn(r, id, &absent, roster_state_name(entry->state), now - entry->since, e) != 0)
+		if (survey_condemn(r, id, &absent, roster_state_name(entry->state), now - entry->since, e) != 0)
 			return -1;
 	}
 	return 0;
 }
 
 /* Candidates whose heartbeat is still there. */
-static int64_t
-silent(const struct reap *r)
+static void
+count_silent(const struct reap *r, struct census *census)
 {
 	struct bytes id;
 	void *value;
 	size_t at = 0;
-	int64_t n = 0;
 
-	while (map_next(r->candidates, &at, &id, &value))
-		n += ((const struct candidate *)value)->heartbeat;
-	return n;
+	while (map_next(r->candidates, &at, &id, &value)) {
+		const struct roster_entry *entry = roster_find(&r->roster, id);
+
+		if (!((const struct candidate *)value)->heartbeat)
+			continue;
+		census->silent++;
+		census->fell += entry != NULL && entry->last_life != 0 &&
+		    survey_fell_unseen(r, entry, 0);
+	}
 }
 
 static int
@@ -300,14 +318,14 @@ work_brake(struct reap *r, struct error *e)
 	if (census_take(r->client, &r->roster, r->has_baseline ? &r->baseline : NULL,
 	        &census, e) != 0)
 		return -1;
-	census.silent = silent(r);
+	count_silent(r, &census);
 	b = census_judge(&census, r->client, r->has_baseline ? &r->baseline : NULL,
 	    run_now(r->run), r->settings->liveness.restart_grace,
 	    (int)r->settings->liveness.mass_loss, r->settings->liveness.roster_keep);
 	r->brake = b.cause != BRAKE_OFF && !r->options->override_brake;
 	if (b.cause != BRAKE_OFF)
-		result_finding(r->result, "mass-loss", SEVERITY_CRITICAL, B(""),
-		    "%lld of %lld coordinators known to be alive are gone (%s): %s", (long long)b.gone,
+		result_finding(r->result, "mass-loss",
+		    r->brake ? SEVERITY_CRITICAL : SEVERITY_WARNING, B(""), "%lld of %lld coordinators known to be alive are gone (%s): %s", (long long)b.gone,
 		    (long long)b.known, brake_cause_name(b.cause),
 		    r->brake ? "nothing is reaped until they are back; --override-brake goes on" :
 		               "overridden, going on");
@@ -341,49 +359,4 @@ survey_run(struct reap *r, struct error *e)
 		log_info("first-run", "no history yet: a heartbeat that keeps its TTL is judged by the "
 		    "signs of life that later runs see");
 	return outcome;
-}
-
-/* --coordinator: judged as in any run, but a person asks, so one that is merely gone will do. */
-int
-survey_one(struct reap *r, struct bytes id, struct error *e)
-{
-	const bool forced = run_forced(r->run);
-	struct roster_entry *entry;
-	struct look l;
-	struct judgement j;
-	char silence[32];
-
-	for (int second = 0;; second++) {
-		if (look_many(r->client, &id, 1, run_now(r->run), &r->roster, &l, e) != 0)
-			return -1;
-		entry = roster_find(&r->roster, id);
-		if (l.form == HEARTBEAT_ABSENT)
-			break;
-		if (entry == NULL)
-			return error_set(e, EX_SOFTWARE, "out of memory");
-		j = judge(r, entry, &l, run_now(r->run));
-		if (second == 0)
-			report_oddities(r, id, &l, &j);
-		if (forced || second > 0 || !j.confirmable)
-			break;
-		if (!run_sleep(r->run, r->settings->liveness.confirm))
-			return error_set(e, EX_TEMPFAIL, "stopped while waiting to look again");
-	}
-	if (forced)
-		return condemn(r, id, &l, "forced", 0, e);
-	if (entry != NULL && entry->state == ROSTER_SUSPECT)
-		return error_set(e, EX_CRITICAL, "it is a suspect: escalate-dead is not done with it "
-		    "(see escalate-dead --explain; --force cleans up all the same)");
-	if (l.form == HEARTBEAT_ABSENT) {
-		if (!l.activity || run_now(r->run) - l.activity_stamp > r->settings->reap_stale.stale_after)
-			return condemn(r, id, &l, "gone", 0, e);
-		duration_human(run_now(r->run) - l.activity_stamp, silence, sizeof silence);
-		return error_set(e, EX_CRITICAL, "it has no heartbeat, but it was active %s ago: "
-		    "refused (--force cleans up all the same)", silence);
-	}
-	if (j.verdict == VERDICT_STALE && !expires_by_itself(r, &l))
-		return condemn(r, id, &l, verdict_name(j.verdict), j.silence, e);
-	duration_human(j.silence, silence, sizeof silence);
-	return error_set(e, EX_CRITICAL, "it is not known to be dead: %s (last sign of life %s ago): "
-	    "refused (--force cleans up all the same)", j.row, silence);
 }

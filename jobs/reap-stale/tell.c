@@ -84,18 +84,32 @@ give_object(struct reap *r, struct sums *sums)
 		result_object(r->result, "reap_stale", object);
 }
 
+/* The first two lines are those that people grep for: the same for one as for many. */
 static void
 say(struct reap *r, const struct sums *sums)
 {
-	if (r->options->coordinator == NULL)
+	const char *one = r->options->coordinator;
+	const int64_t left = result_get(r->result, "keys-of-uncertain-owner") +
+	    result_get(r->result, "keys-newer-than-threshold") +
+	    result_get(r->result, "keys-changed-meanwhile");
+
+	if (one == NULL)
 		result_say(r->result, "Found %lld heartbeat keys", (long long)r->heartbeats);
-	if (sums->coordinators == 0)
-		result_say(r->result, "No stale keys found");
-	else
-		result_say(r->result, "%s %lld stale coordinator%s (%lld keys)",
+	if (r->brake)
+		result_say(r->result, "The brake is on: nothing was looked at any further");
+	else if (sums->coordinators > 0)
+		result_say(r->result, "%s %lld stale coordinators (%lld keys)",
 		    run_dry(r->run) ? "Would clean up" : "Cleaned up",
-		    (long long)sums->coordinators, sums->coordinators == 1 ? "" : "s",
-		    (long long)sums->keys);
+		    (long long)sums->coordinators, (long long)sums->keys);
+	else if (one != NULL)
+		result_say(r->result, "No key of %s is there that could be deleted", one);
+	else if (left > 0 || result_has_finding(r->result, "value-too-large"))
+		result_say(r->result, "Nothing was deleted: see the counts and findings");
+	else
+		result_say(r->result, "No stale keys found");
+	if (left > 0)
+		result_say(r->result, "%lld key%s left: of uncertain owner, newer than the threshold, or "
+		    "changed meanwhile (-v names them)", (long long)left, left == 1 ? " was" : "s were");
 }
 
 void
@@ -110,11 +124,12 @@ tell(struct reap *r, const char *why)
 		say(r, &sums);
 	give_metrics(r, &sums);
 	give_object(r, &sums);
-	if (!run_dry(r->run) && deleter_journal_path(r->deleter) != NULL)
+	if (result_get(r->result, "keys-deleted") + result_get(r->result, "failed") > 0 &&
+	    deleter_journal_path(r->deleter) != NULL)
 		result_say(r->result, "Undo with: reap-stale --undo %s",
 		    deleter_journal_path(r->deleter));
 	if (why != NULL)
 		result_say(r->result, "Cleanup did not end: %s", why);
-	else if (!run_dry(r->run))
+	else if (!run_dry(r->run) && !r->brake)
 		result_say(r->result, "Cleanup complete");
 }

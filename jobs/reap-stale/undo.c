@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/stat.h>
+
 #include "base/log.h"
 #include "reap.h"
 
@@ -94,6 +96,11 @@ each(void *ctx, const struct journal_entry *entry)
 		return error_set(u->error, EX_TEMPFAIL,
 		    "stopped; run it again, what has been restored is left as it is");
 	}
+	/* No job deletes what is of no family, so no journal of ours names it. */
+	if (family_of(entry->key, NULL) == FAMILY_NONE) {
+		result_failed(result, "not-ours", entry->key, "not restored: no job deletes such a key");
+		return 0;
+	}
 	if (family_of(entry->key, NULL) == FAMILY_WARNING) {
 		result_count(result, "warnings-not-restored", 1);
 		return 0;
@@ -150,7 +157,11 @@ static int
 undo_file(struct undo *u, const char *path, struct error *e)
 {
 	struct journal_header header;
+	struct stat st;
 
+	if (stat(path, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return error_set(e, EX_USAGE, "%s: others can write it, so it is not trusted: look at it, "
+		    "then chmod go-w", path);
 	if (journal_read(path, &header, nothing, NULL, e) != 0)
 		return -1;
 	if (header.db != run_db(u->run))
@@ -167,11 +178,34 @@ undo_file(struct undo *u, const char *path, struct error *e)
 	return u->failed;
 }
 
+static void
+say_count(struct result *result, const char *name, const char *what)
+{
+	const long long n = result_get(result, name);
+
+	if (n > 0)
+		result_say(result, "%lld key%s %s", n, n == 1 ? "" : "s", what);
+}
+
+static void
+say(struct undo *u, int outcome)
+{
+	struct result *result = run_result(u->run);
+
+	result_say(result, "%s %lld key%s of %zu coordinator%s", run_dry(u->run) ? "Would restore" :
+	    "Restored", (long long)u->restored, u->restored == 1 ? "" : "s", map_count(u->ids),
+	    map_count(u->ids) == 1 ? "" : "s");
+	say_count(result, "keys-there-already", "existed and stayed as they are");
+	say_count(result, "keys-expired-meanwhile", "would have expired meanwhile");
+	say_count(result, "warnings-not-restored", "held warnings, which are not restored");
+	if (outcome == 0 && map_count(u->ids) > 0 && !run_dry(u->run))
+		result_say(result, "They are on hold for 24h: no job touches them until then");
+}
+
 int
 undo_run(struct run *run, const char *path, struct error *e)
 {
 	struct undo u = { .run = run, .error = e };
-	struct result *result = run_result(run);
 	int outcome;
 
 	if ((u.ids = map_new(0)) == NULL)
@@ -182,13 +216,7 @@ undo_run(struct run *run, const char *path, struct error *e)
 		e->exit = EX_USAGE;
 	else if (outcome != 0 && e->exit == EX_DATAERR)
 		e->exit = EX_IOERR;
-	result_say(result, "%s %lld keys of %zu coordinators", run_dry(run) ? "Would restore" :
-	    "Restored", (long long)u.restored, map_count(u.ids));
-	if (result_get(result, "keys-there-already") > 0)
-		result_say(result, "%lld keys exist now and were left as they are",
-		    (long long)result_get(result, "keys-there-already"));
-	if (outcome == 0 && map_count(u.ids) > 0 && !run_dry(run))
-		result_say(result, "They are on hold for 24h: no job touches them until then");
+	say(&u, outcome);
 	map_free(u.ids, NULL);
 	return outcome;
 }

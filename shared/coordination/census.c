@@ -90,7 +90,8 @@ census_judge(const struct census *census, struct client *c, const struct baselin
 	    server->uptime_s * 1000 < restart_grace_ms;
 
 	return brake_judge(before, server->run_id, server->uptime_s * 1000, server->evicted_keys,
-	    census->known, census->gone + (restarted ? census->silent : 0), census->alive, now, &l);
+	    census->known, census->gone + (restarted ? census->silent : census->fell), census->alive - census->silent,
+	    now, &l);
 }
 
 int

@@ -13,6 +13,7 @@ struct census {
 	int64_t gone;   /* those of them that have no heartbeat now, asked for directly */
 	int64_t alive;  /* ids with a heartbeat now */
 	int64_t silent; /* of the alive: those that are stale; the caller's to fill in */
+	int64_t fell;   /* of the silent: those that showed life when the last run looked; so is this */
 };
 
 /**
@@ -24,9 +25,10 @@ struct census {
 int census_take(struct client *c, const struct roster *roster, const struct baseline *before,
     struct census *census, struct error *e);
 
-/* brake_judge for the server that ${c} is connected to. On a server that came up within
- * restart_grace under another run_id, heartbeats that are there but silent are as good as gone:
- * it may have been restored from an old file. */
+/* brake_judge for the server that ${c} is connected to. Heartbeats that are there but silent are as
+ * good as gone where they all fell silent since the last run (an outage, a step of the server's
+ * clock), and on a server that came up within restart_grace under another run_id: it may have been
+ * restored from an old file. */
 struct brake census_judge(const struct census *census, struct client *c,
     const struct baseline *before, int64_t now, int64_t restart_grace_ms, int mass_loss,
     int64_t roster_keep_ms);

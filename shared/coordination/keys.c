@@ -375,3 +375,15 @@ key_work_parse(struct bytes key, struct bytes owner, struct bytes *swarm,
 	return family_of(key, &rest) == FAMILY_WORK &&
 	    work_parses(rest, owner, swarm, work_id) == 1;
 }
+
+int64_t
+key_idempotency_time(struct bytes key)
+{
+	uint64_t ms = 0;
+	size_t at = key.n;
+
+	while (at > 0 && key.p[at - 1] != ':')
+		at--;
+	return bytes_to_u64(bytes_from(key, at), &ms) && ms < UINT64_C(1000000000000000) ?
+	    (int64_t)ms : 0;
+}

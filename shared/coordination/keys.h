@@ -68,4 +68,7 @@ bool key_may_belong(struct bytes key, struct bytes id);
 bool key_work_parse(struct bytes key, struct bytes owner, struct bytes *swarm,
     struct bytes *work_id);
 
+/* The time in ms that idempotency record ${key} carries as its last component; 0 = none that can be. */
+int64_t key_idempotency_time(struct bytes key);
+
 #endif

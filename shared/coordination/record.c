@@ -158,13 +158,19 @@ record_time(const struct record *r, const char *field, struct stamp *t)
 	return t->ms > 0;
 }
 
+/* The newest of them: a writer may go on writing one and let the other be. */
 static bool
-first_time(const struct record *r, const char *const *fields, struct stamp *t)
+newest_time(const struct record *r, const char *const *fields, struct stamp *t)
 {
+	struct stamp one;
+	bool found = false;
+
 	for (; *fields != NULL; fields++)
-		if (record_time(r, *fields, t))
-			return true;
-	return false;
+		if (record_time(r, *fields, &one) && (!found || one.ms > t->ms)) {
+			*t = one;
+			found = true;
+		}
+	return found;
 }
 
 bool
@@ -172,7 +178,7 @@ record_heartbeat_time(const struct record *r, struct stamp *t)
 {
 	static const char *const fields[] = { "timestamp", "lastHeartbeat", "ts", NULL };
 
-	return first_time(r, fields, t);
+	return newest_time(r, fields, t);
 }
 
 bool
@@ -180,7 +186,7 @@ record_signal_time(const struct record *r, struct stamp *t)
 {
 	static const char *const fields[] = { "timestamp", "ts", NULL };
 
-	return first_time(r, fields, t);
+	return newest_time(r, fields, t);
 }
 
 bool
@@ -188,5 +194,5 @@ record_activity_time(const struct record *r, struct stamp *t)
 {
 	static const char *const fields[] = { "lastActivity", "timestamp", "ts", NULL };
 
-	return first_time(r, fields, t);
+	return newest_time(r, fields, t);
 }

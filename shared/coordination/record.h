@@ -34,11 +34,11 @@ struct stamp {
 /* The time in ${field}: integers, reals (1.7e12), numeric strings. False if there is
  * none that is finite, positive and below 10^15. */
 bool record_time(const struct record *r, const char *field, struct stamp *t);
-/* The first of timestamp, lastHeartbeat, ts that can be read. */
+/* The newest of timestamp, lastHeartbeat, ts that can be read. */
 bool record_heartbeat_time(const struct record *r, struct stamp *t);
-/* The first of timestamp, ts (signals, acks). */
+/* The newest of timestamp, ts (signals, acks). */
 bool record_signal_time(const struct record *r, struct stamp *t);
-/* The first of lastActivity, timestamp, ts. */
+/* The newest of lastActivity, timestamp, ts. */
 bool record_activity_time(const struct record *r, struct stamp *t);
 
 /* A field's own text in ${value} as it stands there (a number's digits, a

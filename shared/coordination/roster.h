@@ -47,6 +47,7 @@ struct roster_entry {
 	bool known;               /* was in the roster before this run */
 	bool life_now;            /* this run saw a sign of life */
 	bool seen_now;            /* this run saw a heartbeat (or activity) */
+	int64_t sight_before;     /* the sight that the last run left; 0 = none */
 	bool changed;             /* roster_save writes it */
 	bool removed;             /* roster_save deletes it */
 };

@@ -63,6 +63,7 @@ load_field(void *ctx, struct bytes id, struct bytes value)
 		return false;
 	*e = entry;
 	e->known = true;
+	e->sight_before = entry.sight;
 	return true;
 }
 

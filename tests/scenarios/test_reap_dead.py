@@ -40,7 +40,7 @@ def test_all_that_it_owned_goes(r, job, heartbeat, now_ms, ident):
     done = reap.run()
     assert done.exit == 0, done
     assert done.stdout.splitlines()[:2] == [
-        "Found 2 heartbeat keys", "Cleaned up 1 stale coordinator (9 keys)"], done
+        "Found 2 heartbeat keys", "Cleaned up 1 stale coordinators (9 keys)"], done
     assert done.stdout.splitlines()[-1] == "Cleanup complete"
     assert differences(before, snapshot(r)) == []
 

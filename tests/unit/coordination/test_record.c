@@ -170,12 +170,17 @@ START_TEST(each_kind_of_record_has_its_own_fields)
 {
 	const char *why;
 	struct stamp t;
-	struct record *r = record_parse(B("{\"lastHeartbeat\":1700000000001,"
-	    "\"lastActivity\":1700000000002,\"ts\":1700000000003}"), &why);
+	struct record *r = record_parse(B("{\"lastHeartbeat\":1700000000002,"
+	    "\"lastActivity\":1700000000003,\"ts\":1700000000001}"), &why);
 
-	ck_assert(record_heartbeat_time(r, &t) && t.ms == 1700000000001);
-	ck_assert(record_activity_time(r, &t) && t.ms == 1700000000002);
-	ck_assert(record_signal_time(r, &t) && t.ms == 1700000000003);
+	/* The newest of those that are its own. */
+	ck_assert(record_heartbeat_time(r, &t) && t.ms == 1700000000002);
+	ck_assert(record_activity_time(r, &t) && t.ms == 1700000000003);
+	ck_assert(record_signal_time(r, &t) && t.ms == 1700000000001);
+	record_free(r);
+	r = record_parse(B("{\"timestamp\":1700000000,\"ts\":1700000000001,"
+	    "\"lastHeartbeat\":\"never\"}"), &why);
+	ck_assert(record_heartbeat_time(r, &t) && t.ms == 1700000000001 && !t.seconds);
 	record_free(r);
 }
 END_TEST

@@ -1,0 +1,152 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "batch.h"
+#include "look.h"
+
+/*
+ * What is asked of a batch once more between its reading and its deletion: is
+ * anything in it newer than the threshold, does an owner live after all, did a
+ * pause or a hold come meanwhile?
+ */
+
+/* An owner is looked at again if the last look is older than that. */
+#define LOOK_AGAIN_MS 1000
+
+bool
+batch_is_due(const struct item *item)
+{
+	return item->form == FORM_STRING || item->form == FORM_DUMP;
+}
+
+static int64_t
+threshold_of(const struct deleter *d, const struct candidate *c)
+{
+	return c->orphan ? d->reap->settings->reap_stale.orphan_after :
+	                   d->reap->settings->reap_stale.stale_after;
+}
+
+/* A person asked to clean up after this one, alive or not. */
+static bool
+regardless(const struct deleter *d)
+{
+	return d->reap->options->coordinator != NULL && run_forced(d->reap->run);
+}
+
+static void
+revive(struct candidate *c, const char *why)
+{
+	if (!c->revived)
+		log_event(LOG_LEVEL_INFO, "revived", &c->id, "alive after all: %s; left", why);
+	c->revived = true;
+}
+
+/* A heartbeat that is not as it was judged was written by one that lives. */
+static void
+compare(struct candidate *c, uint64_t digest, int64_t pttl)
+{
+	if (!c->heartbeat || digest != c->digest ||
+	    (c->pttl != TTL_NONE && (pttl == TTL_NONE || pttl > c->pttl)))
+		revive(c, "its heartbeat changed since it was judged");
+}
+
+/* One without a heartbeat may show by its activity that it lives. */
+static void
+compare_activity(struct deleter *d, struct candidate *c, const struct look *l, int64_t now)
+{
+	const struct roster_entry *entry = roster_find(&d->reap->roster, c->id);
+
+	if (l->activity && now - l->activity_stamp <= threshold_of(d, c))
+		revive(c, "its activity is younger than the threshold");
+	else if (l->activity_digest != 0 && entry != NULL && entry->activity != 0 &&
+	    entry->activity != l->activity_digest)
+		revive(c, "its activity changed");
+}
+
+/* A heartbeat that changed, and a time that is newer than the threshold: written by
+ * somebody, or for somebody, after the coordinator fell silent. */
+void
+batch_leave_newer(struct deleter *d, int64_t now)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		struct item *item = &d->items[i];
+
+		if (item->owner == NULL || !batch_is_due(item) || regardless(d))
+			continue;
+		if (item->family == FAMILY_HEARTBEAT)
+			compare(item->owner, roster_digest(item->bytes), item->pttl);
+		if (item->stamp == 0 || item->stamp <= now - threshold_of(d, item->owner))
+			continue;
+		item->form = FORM_LEFT;
+		result_count(d->reap->result, "keys-newer-than-threshold", 1);
+		log_event(LOG_LEVEL_DEBUG, "newer", &item->key, "left: newer than the threshold");
+	}
+}
+
+/* Is any owner of this batch alive after all? Its heartbeat must be as it was judged. */
+int
+batch_look_again(struct deleter *d, int64_t now, struct error *e)
+{
+	struct candidate **owners = calloc(d->n, sizeof(struct candidate *));
+	struct bytes *ids = calloc(d->n, sizeof *ids);
+	struct look *looks = calloc(d->n, sizeof *looks);
+	size_t n = 0, i;
+	int outcome = -1;
+
+	if (owners == NULL || ids == NULL || looks == NULL) {
+		error_set(e, EX_SOFTWARE, "out of memory");
+		goto out;
+	}
+	for (i = 0; i < d->n; i++) {
+		struct candidate *c = d->items[i].owner;
+
+		if (!batch_is_due(&d->items[i]) || c == NULL ||
+		    (c->looked != 0 && now - c->looked < LOOK_AGAIN_MS))
+			continue;
+		c->looked = now;
+		owners[n] = c;
+		ids[n++] = c->id;
+	}
+	outcome = look_many(d->reap->client, ids, n, now, NULL, looks, e);
+	for (i = 0; outcome == 0 && i < n && !regardless(d); i++) {
+		if (looks[i].form != HEARTBEAT_ABSENT)
+			compare(owners[i], looks[i].digest, looks[i].pttl);
+		compare_activity(d, owners[i], &looks[i], now);
+	}
+out:
+	free(owners);
+	free(ids);
+	free(looks);
+	return outcome;
+}
+
+/* A pause or a hold that came meanwhile holds from the next batch on. */
+int
+batch_still_allowed(struct deleter *d, int64_t now, struct error *e)
+{
+	struct holds holds = { 0 };
+	struct buf reason = { 0 };
+	bool paused = false;
+	int64_t left;
+	int outcome = 0;
+
+	if (run_forced(d->reap->run))
+		return 0;
+	if (pause_get(d->reap->client, &paused, &reason, &left, e) != 0 ||
+	    holds_load(d->reap->client, &holds, e) != 0)
+		outcome = -1;
+	else if (paused)
+		outcome = error_set(e, EX_TEMPFAIL, "paused meanwhile: %s", buf_cstr(&reason));
+	for (size_t i = 0; outcome == 0 && i < d->n; i++) {
+		struct candidate *c = d->items[i].owner;
+
+		if (c != NULL && !c->revived && holds_cover(&holds, c->id, now)) {
+			log_event(LOG_LEVEL_INFO, "on-hold", &c->id, "put on hold meanwhile: left");
+			c->revived = true;
+		}
+	}
+	holds_free(&holds);
+	buf_free(&reason);
+	return outcome;
+}

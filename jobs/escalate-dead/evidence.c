@@ -21,6 +21,38 @@ evidence_when(const struct coordinator *c, int64_t at, struct buf *out)
 	buf_printf(out, ago < 0 ? "in %s (%s)" : "%s ago (%s)", age, date);
 }
 
+static bool
+is_over(const struct coordinator *c)
+{
+
+	return c->entry != NULL && c->entry->last_life != 0 &&
+	    c->entry->last_life < c->entry->since && (c->entry->state == ROSTER_ESCALATED ||
+	    c->entry->state == ROSTER_RETIRED || c->entry->state == ROSTER_REAPED);
+}
+
+int64_t
+evidence_silence(const struct coordinator *c)
+{
+
+	return is_over(c) ? run_now(c->job->run) - c->entry->last_life : c->judgement.silence;
+}
+
+const char *
+evidence_row(const struct coordinator *c)
+{
+
+	if (!is_over(c))
+		return c->judgement.row;
+	switch (c->entry->state) {
+	case ROSTER_ESCALATED:
+		return "no sign of life since it was handed on";
+	case ROSTER_RETIRED:
+		return "no sign of life since it was retired";
+	default:
+		return "no sign of life since it was reaped";
+	}
+}
+
 static void
 heartbeat_words(const struct coordinator *c, struct buf *out)
 {
@@ -56,9 +88,9 @@ evidence_line(const struct coordinator *c, struct buf *out)
 	const struct field *activity = &c->fields[FIELD_ACTIVITY];
 	char silence[32], low[32], high[32];
 
-	duration_human(c->judgement.silence, silence, sizeof(silence));
+	duration_human(evidence_silence(c), silence, sizeof(silence));
 	heartbeat_words(c, out);
-	buf_printf(out, "; silent for %s (%s)", silence, c->judgement.row);
+	buf_printf(out, "; silent for %s (%s)", silence, evidence_row(c));
 	if (activity->there) {
 		buf_str(out, "; activity stamped ");
 		if (c->activity_stamp != 0)

@@ -5,6 +5,11 @@
 
 /* What speaks for and against a coordinator, in words. */
 
+/* For how long it has shown no sign of life. Of those that were retired, handed on or reaped the
+ * judgement counts no evidence from before; for people that is part of the story. */
+int64_t evidence_silence(const struct coordinator *c);
+/* Why the verdict is what it is: a constant phrase. */
+const char *evidence_row(const struct coordinator *c);
 /* One line: heartbeat, silence, activity, warnings, work. */
 void evidence_line(const struct coordinator *c, struct buf *out);
 /* One line of dated events, oldest first. */

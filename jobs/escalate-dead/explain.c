@@ -31,16 +31,16 @@ say_verdict(struct escalate *x, const struct coordinator *c, struct buf *text)
 	buf_escaped(text, c->id, 200);
 	if (buf_cstr(text) != NULL)
 		result_say(x->result, "%s: %s (%s: %s)", buf_cstr(text), course_name(c->course),
-		    verdict_name(c->judgement.verdict), c->judgement.row);
+		    verdict_name(c->judgement.verdict), evidence_row(c));
 	buf_reset(text);
 	evidence_line(c, text);
 	say(x, "Evidence", text);
 	evidence_timeline(c, text);
 	say(x, "Timeline", text);
 	if (c->was.known) {
-		buf_printf(text, "%s since ", roster_state_name(c->was.state));
+		buf_printf(text, "%s, begun ", roster_state_name(c->was.state));
 		evidence_when(c, c->was.since, text);
-		buf_str(text, ", last looked at ");
+		buf_str(text, "; looked at ");
 		evidence_when(c, c->was.sight, text);
 	} else
 		buf_str(text, x->roster.existed ? "not known before this look" :
@@ -126,7 +126,7 @@ evidence_json(const struct coordinator *c, struct buf *text)
 	const struct field *f = &c->fields[FIELD_HEARTBEAT];
 	json_t *o = json_object();
 
-	(void)json_object_set_new(o, "row", json_string(c->judgement.row));
+	(void)json_object_set_new(o, "row", json_string(evidence_row(c)));
 	(void)json_object_set_new(o, "heartbeat", json_boolean(f->there));
 	if (f->there) {
 		set_bytes(o, "value", buf_view(&f->value));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/duration.h"
+#include "evidence.h"
 #include "report.h"
 #include "survey.h"
 
@@ -49,7 +50,7 @@ say_row(struct escalate *x, const struct coordinator *c)
 	struct buf id = { 0 };
 
 	buf_escaped(&id, c->id, 60);
-	duration_human(c->judgement.silence, silence, sizeof(silence));
+	duration_human(evidence_silence(c), silence, sizeof(silence));
 	heartbeat_word(c, heartbeat, sizeof(heartbeat));
 	if (c->warnings < 0)
 		snprintf(warnings, sizeof(warnings), "?");
@@ -57,6 +58,7 @@ say_row(struct escalate *x, const struct coordinator *c)
 		snprintf(warnings, sizeof(warnings), "%" PRId64, c->warnings);
 	if (buf_cstr(&id) != NULL)
 		result_say(x->result, "%-11s %-10s %8s %8s %4s %6zu  %-11s %s", course_name(c->course),
+		    c->course == COURSE_AWAIT || c->course == COURSE_OVERDUE ? "-" :
 		    verdict_name(c->judgement.verdict), silence, heartbeat, warnings, c->items_n,
 		    c->ledger.stage == LEDGER_NONE ? "-" : ledger_stage_name(c->ledger.stage),
 		    buf_cstr(&id));

@@ -22,8 +22,7 @@ def build_dir():
 
 
 def _schema():
-    path = root_dir() / "conf" / "result.schema.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return json.loads((root_dir() / "conf" / "result.schema.json").read_text(encoding="utf-8"))
 
 
 class Run:

@@ -2,15 +2,20 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static int
 page(const struct reply *r, struct bytes key, hash_field_fn *fn, void *ctx, uint64_t *cursor,
     struct error *e)
 {
+	const char *error = reply_error(r);
 	const struct reply *fields;
 	struct bytes s, field, value;
 	size_t n, i;
 
+	if (error != NULL && strncmp(error, "WRONGTYPE", 9) == 0)
+		return error_set(e, EX_CRITICAL, "%.*s is no hash, so somebody else wrote it: look at it, "
+		    "then move it away (RENAME) or delete it", (int)key.n, key.p);
 	if (!reply_array(r, &n) || n != 2 || !reply_string(reply_at(r, 0), &s) ||
 	    !bytes_to_u64(s, cursor))
 		return reply_fail(r, e, "HSCAN %.*s", (int)key.n, key.p);

@@ -102,7 +102,7 @@ report(const struct finish *f)
 	if (output_json(&run, r->result, &document))
 		log_error("hook-failed", "out of memory");
 	else
-		hooks_finish(r, r->code, f->complete, buf_view(&document));
+		hooks_finish(r, r->code, f->e->exit != 0, f->complete, buf_view(&document));
 	buf_free(&document);
 }
 

@@ -148,11 +148,12 @@ tell_findings(struct run *r, bool complete, struct bytes document)
 }
 
 void
-hooks_finish(struct run *r, int code, bool complete, struct bytes document)
+hooks_finish(struct run *r, int code, bool ended_early, bool complete, struct bytes document)
 {
 
 	if (r->settings.hooks.on_findings[0] != '\0' && code != EX_CONFIG)
 		tell_findings(r, complete, document);
-	if (code > EX_USAGE && code != EX_TEMPFAIL)
+	/* With findings a run ends with 2 as well; they have a hook of their own. */
+	if ((code > EX_USAGE && code != EX_TEMPFAIL) || (code == EX_CRITICAL && ended_early))
 		run_hook(r, "on_failure", r->settings.hooks.on_failure, document);
 }

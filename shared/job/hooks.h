@@ -23,6 +23,7 @@ bool told_parse(struct bytes s, struct told *t);
 
 /* on_findings or on_failure at the end of a run with exit code ${code}. ${document} is its JSON
  * result. */
-void hooks_finish(struct run *r, int code, bool complete, struct bytes document);
+void hooks_finish(struct run *r, int code, bool ended_early, bool complete,
+    struct bytes document);
 
 #endif

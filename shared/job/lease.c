@@ -24,10 +24,8 @@ take(struct run *r, const char *name, int64_t wait_ms, struct error *e)
 	got = lease_take(r->client, l, key, r->settings.job.lease_ttl, wait_ms, e);
 	if (got == LEASE_HELD)
 		r->leases_n++;
-	else if (got == LEASE_BUSY) {
+	else if (got == LEASE_BUSY)
 		r->calm = true;
-		error_set(e, EX_TEMPFAIL, "another run holds the lease %s", key);
-	}
 	return got;
 }
 

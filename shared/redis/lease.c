@@ -46,7 +46,7 @@ held_from(struct lease *l, int64_t sent_at)
 static enum lease_result
 busy(const struct lease *l, struct error *e)
 {
-	error_set(e, EX_TEMPFAIL, "%s: another run holds the lease", l->key);
+	error_set(e, EX_TEMPFAIL, "another run holds the lease %s", l->key);
 	return LEASE_BUSY;
 }
 
@@ -94,6 +94,29 @@ take_once(struct client *c, struct lease *l, struct error *e)
 	return result;
 }
 
+/* Who waits wants to know for how long; and what has no TTL no run of ours left. */
+static enum lease_result
+tell_busy(struct client *c, struct lease *l, struct error *e)
+{
+	enum lease_result result = LEASE_BUSY;
+	struct reply *r;
+	int64_t left;
+
+	if ((r = CLIENT_CALL(c, CLIENT_REPEAT, B("PTTL"), bytes_str(l->key))) == NULL)
+		return fail_client(c, e);
+	if (!reply_integer(r, &left))
+		result = fail_reply(r, l, "PTTL", e);
+	else if (left == -1) {
+		error_set(e, EX_CRITICAL, "the lease %s has no TTL, so no run of ours left it: look at "
+		    "it, then delete it", l->key);
+		result = LEASE_ERROR;
+	} else
+		error_set(e, EX_TEMPFAIL, "another run holds the lease %s, for %lld s more at most (one "
+		    "that was killed holds it till then)", l->key, (long long)(left + 999) / 1000);
+	reply_free(r);
+	return result;
+}
+
 enum lease_result
 lease_take(struct client *c, struct lease *l, const char *key, int64_t ttl_ms, int64_t wait_ms,
     struct error *e)
@@ -117,9 +140,8 @@ lease_take(struct client *c, struct lease *l, const char *key, int64_t ttl_ms, i
 	for (i = 0; i < sizeof(random); i++)
 		snprintf(l->token + 2 * i, 3, "%02x", random[i]);
 	while ((result = take_once(c, l, e)) == LEASE_BUSY) {
-		busy(l, e);
 		if ((left = until - clock_mono_ms()) <= 0)
-			break;
+			return tell_busy(c, l, e);
 		if (client_sleep(c, left < POLL_MS ? left : POLL_MS, "waiting for the lease", e) ==
 		    -1)
 			return LEASE_ERROR;

@@ -31,10 +31,11 @@ def test_of_somebody_else(server, r):
     assert done.exit == TEMPFAIL and done.lines == ["busy"], done
     assert KEY in done.err and "another run holds the lease" in done.err, done
     assert r.get(KEY) == b"another"
-    # no lease at all: another type of key under its name
+    # no lease at all: what has no TTL no run left, and it would be waited for in vain
     r.delete(KEY)
     r.hset(KEY, "a", "b")
-    assert probe.run(server, "take", KEY, 60000, 0).lines == ["busy"]
+    done = probe.run(server, "take", KEY, 60000, 0)
+    assert done.lines == ["error"] and "no TTL" in done.err, done
     assert r.hgetall(KEY) == {b"a": b"b"}
 
 

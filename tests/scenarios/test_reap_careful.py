@@ -268,3 +268,28 @@ class TestUndo:
         done = reap.run("--undo", journal)
         assert "Restored 1 key of 1 coordinator" in done.stdout, done
         assert "1 key held warnings" in done.stdout, done
+
+
+@pytest.mark.parametrize("key", ["coordkeep:roster", "coordkeep:hold"])
+def test_what_is_ours_and_was_overwritten_is_named_and_tells_the_hook(r, job, tmp_path, key):
+    r.set(key, "x")
+    told = tmp_path / "told"
+    done = job("reap-stale", {**FAST, "hooks": {"on_failure": f"cat > {told}"}}).run("-q")
+    assert done.exit == 2 and key in done.stderr and "delete it" in done.stderr, done
+    assert json.loads(told.read_text())["exit"] == 2
+
+
+def test_a_lease_that_nobody_can_hold(r, job):
+    reap = job("reap-stale", FAST)
+    r.set("coordkeep:lease:reap-stale", "x")
+    done = reap.run("-q")
+    assert done.exit == 2 and "no TTL" in done.stderr, done
+    r.expire("coordkeep:lease:reap-stale", 43)
+    done = reap.run()
+    assert done.exit == 75 and "for 43 s more" in done.stderr, done
+
+
+@pytest.mark.parametrize("value", ["", "undo"])
+def test_a_directory_that_is_nowhere(r, job, value):
+    done = job("reap-stale", {"reap-stale": {"undo_dir": value}}).run("--check-config")
+    assert done.exit == 78 and "undo_dir" in done.stderr, done

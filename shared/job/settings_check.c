@@ -52,10 +52,35 @@ check_thresholds(const struct settings *s, struct error *e)
 	return 0;
 }
 
+/* Below these a cut takes keys away from under those who still use them: warning counts, retries
+ * and activity records live for 300 to 600 s. */
+#define MAX_TTL_LEAST INT64_C(600000)
+#define PRESSURE_TTL_LEAST INT64_C(300000)
+
+static int
+check_cuts(const struct settings *s, struct error *e)
+{
+	char a[32];
+
+	if (s->ttl_fixer.max_ttl > 0 && s->ttl_fixer.max_ttl < MAX_TTL_LEAST) {
+		duration_human(s->ttl_fixer.max_ttl, a, sizeof(a));
+		return error_set(e, EX_CONFIG, "[ttl-fixer] max_ttl (%s) has to be 0s (off) or at least "
+		    "10m: a key that is cut shorter can go while it is still used", a);
+	}
+	if (s->ttl_fixer.pressure_ttl < PRESSURE_TTL_LEAST) {
+		duration_human(s->ttl_fixer.pressure_ttl, a, sizeof(a));
+		return error_set(e, EX_CONFIG, "[ttl-fixer] pressure_ttl (%s) has to be at least 5m: a "
+		    "key that is cut shorter can go while it is still used", a);
+	}
+	return 0;
+}
+
 static int
 check_others(const struct settings *s, struct error *e)
 {
 
+	if (check_cuts(s, e))
+		return -1;
 	if (s->ttl_fixer.pressure_ttl >= s->ttl_fixer.pressure_over)
 		return contradiction(e, "[ttl-fixer] pressure_ttl", s->ttl_fixer.pressure_ttl,
 		    "less than", "[ttl-fixer] pressure_over", s->ttl_fixer.pressure_over,
@@ -123,12 +148,28 @@ warn_about_times(const struct settings *s)
 	}
 }
 
+/* A relative one would be where the run happens to be started. */
+static int
+check_directories(const struct settings *s, struct error *e)
+{
+	if (s->reap_stale.undo_dir[0] != '/')
+		return error_set(e, EX_CONFIG, "[reap-stale] undo_dir: found \"%s\", expected an absolute "
+		    "path", s->reap_stale.undo_dir);
+	if (s->job.state_dir[0] != '\0' && s->job.state_dir[0] != '/')
+		return error_set(e, EX_CONFIG, "[job] state_dir: found \"%s\", expected an absolute path, "
+		    "or nothing for none", s->job.state_dir);
+	if (s->rotate.state_dir[0] != '/')
+		return error_set(e, EX_CONFIG, "[secret-rotate-phase] state_dir: found \"%s\", expected an "
+		    "absolute path", s->rotate.state_dir);
+	return 0;
+}
+
 int
 settings_check(const struct settings *s, struct error *e)
 {
 	char a[32], b[32];
 
-	if (check_redis(s, e) || check_thresholds(s, e) || check_others(s, e))
+	if (check_redis(s, e) || check_directories(s, e) || check_thresholds(s, e) || check_others(s, e))
 		return -1;
 
 	warn_about_times(s);

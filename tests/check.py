@@ -64,7 +64,7 @@ def run_scenarios(arguments, counts):
         report = pathlib.Path(directory) / "report.xml"
         argv = [sys.executable, "-B", "-m", "pytest", "-q", "-rfEs", "--durations=5",
                 f"--basetemp={directory}/t", f"--junitxml={report}",
-                *(["-n", "3"] if with_xdist() else []), *(arguments or ["scenarios"])]
+                *(["-n", "3"] if with_xdist() else []), *arguments]
         done = subprocess.run(argv, cwd=HERE, stdin=subprocess.DEVNULL)
         if done.returncode not in (0, 1) or not report.exists():
             print(f"pytest ended with {done.returncode}")
@@ -81,7 +81,7 @@ def main():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--unit", action="append", default=[], metavar="RUNNER")
     p.add_argument("--under", default="", metavar="COMMAND", help="run the unit tests under it")
-    p.add_argument("--scenarios", nargs="*", metavar="ARGUMENT")
+    p.add_argument("--scenarios", nargs=argparse.REMAINDER, metavar="ARGUMENT")
     options = p.parse_args()
     counts = Counts()
     run_units(options.unit, options.under.split(), counts)

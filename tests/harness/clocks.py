@@ -30,7 +30,8 @@ adjtimex(struct timex *t)
 """
 
 
-def _faketime_library():
+def faketime_library():
+    """The library that the faketime program preloads."""
     env = subprocess.run(["faketime", "-f", "+0", "env"], capture_output=True, text=True,
                          check=True).stdout
     for line in env.splitlines():
@@ -58,7 +59,7 @@ class Clocks:
         source.write_text(_SHIM)
         subprocess.run([os.environ.get("CC", "cc"), "-D_GNU_SOURCE", "-shared", "-fPIC", "-o",
                         self.shim, source], check=True)
-        self.faketime = _faketime_library()
+        self.faketime = faketime_library()
 
     def file(self, offset):
         path = self.dir / "clock"

@@ -134,6 +134,10 @@ on_ttl(void *ctx, size_t tag, const struct reply *r)
 		return;
 	}
 	f->rows[k.row].bare++;
+	if (policy_keeps_bare(&f->policy, k)) {
+		f->kept++;
+		return;
+	}
 	if (is_held(f, *key))
 		return;
 	if (k.family == FAMILY_HEARTBEAT)
@@ -172,7 +176,7 @@ again(void *ctx)
 	size_t i;
 
 	write_speak(f);
-	f->dead = f->held = 0;
+	f->dead = f->held = f->kept = 0;
 	for (i = 0; i < f->policy.rows; i++) {
 		f->rows[i].keys = f->rows[i].bare = 0;
 		if (f->dry)

@@ -37,6 +37,7 @@ struct fixer {
 	struct row *rows;  /* policy.rows of them */
 	int64_t changed;   /* expired, were written or got a TTL between look and write */
 	int64_t held;      /* left, since they can be of a coordinator on hold */
+	int64_t kept;      /* work without a TTL that is left so: policy_keeps_bare() */
 	int64_t dead;      /* heartbeats left for the other jobs */
 	struct error fatal;/* exit != 0: no further key can fare better */
 };

@@ -31,10 +31,18 @@ policy_make(struct policy *p, const struct settings *s, bool pressure)
 		p->rows++;
 	p->max_ttl = s->ttl_fixer.max_ttl;
 	p->dead_after = s->escalate_dead.dead_after;
+	p->pressure = pressure;
 	if (pressure) {
 		p->pressure_over = s->ttl_fixer.pressure_over;
 		p->pressure_ttl = s->ttl_fixer.pressure_ttl;
 	}
+}
+
+void
+policy_server(struct policy *p, int64_t maxmemory, const char *eviction)
+{
+
+	p->evicts_expiring = maxmemory > 0 && strncmp(eviction, "volatile-", 9) == 0;
 }
 
 struct kind
@@ -92,8 +100,17 @@ policy_concerns(struct kind k)
 	return k.pattern != NULL || (k.family != FAMILY_NONE && k.family != FAMILY_OURS);
 }
 
+/* Work, and the requests that hand it on. */
+static bool
+is_work(enum family f)
+{
+
+	return f == FAMILY_WORK || f == FAMILY_ESCALATION || f == FAMILY_SPAWN;
+}
+
 /* Keys that a TTL may be cut of. Work and the requests that hand it on would be
- * lost work; what only a site's pattern names is given what its line says. */
+ * lost work; a heartbeat or a count of warnings that goes early makes the dead of the living and
+ * the living of the dead; what only a site's pattern names is given what its line says. */
 static bool
 may_cut(struct kind k)
 {
@@ -101,6 +118,8 @@ may_cut(struct kind k)
 	switch (k.family) {
 	case FAMILY_NONE:
 	case FAMILY_OURS:
+	case FAMILY_HEARTBEAT:
+	case FAMILY_WARNING:
 	case FAMILY_WORK:
 	case FAMILY_ESCALATION:
 	case FAMILY_SPAWN:
@@ -119,6 +138,13 @@ policy_ttl(const struct policy *p, struct kind k)
 	if (p->max_ttl > 0 && ttl > p->max_ttl && may_cut(k))
 		ttl = p->max_ttl;
 	return ttl;
+}
+
+bool
+policy_keeps_bare(const struct policy *p, struct kind k)
+{
+
+	return is_work(k.family) && (p->pressure || p->evicts_expiring);
 }
 
 int64_t

@@ -18,6 +18,8 @@ struct policy {
 	int64_t pressure_over;            /* ms, 0 = no --pressure */
 	int64_t pressure_ttl;
 	int64_t dead_after;
+	bool pressure;
+	bool evicts_expiring;             /* the server drops keys that have a TTL when it is full */
 };
 
 /* What a key is to this job. */
@@ -29,6 +31,8 @@ struct kind {
 
 /* The settings must outlive the policy. */
 void policy_make(struct policy *p, const struct settings *s, bool pressure);
+/* What the server says of its memory: ${maxmemory} and the maxmemory-policy ${eviction}. */
+void policy_server(struct policy *p, int64_t maxmemory, const char *eviction);
 /* The kind of ${key}: the first pattern that matches, whatever its family, but
  * nothing is ours to give to coordkeep:*. */
 struct kind policy_kind(const struct policy *p, struct bytes key);
@@ -40,6 +44,10 @@ void policy_name(struct kind k, char *out, size_t size);
 bool policy_concerns(struct kind k);
 /* The TTL for a key of that kind that has none. */
 int64_t policy_ttl(const struct policy *p, struct kind k);
+/* Is such a key left without a TTL? Work and the requests that hand it on, where it is the TTL
+ * that would let the server drop them: under --pressure, and where a policy volatile-* takes from
+ * the keys that have one. */
+bool policy_keeps_bare(const struct policy *p, struct kind k);
 /* What a TTL of which ${left} ms are left is to be cut to; 0 = it stays. */
 int64_t policy_cut(const struct policy *p, struct kind k, int64_t left);
 

@@ -61,6 +61,9 @@ say(const struct fixer *f, const struct row *sum, const struct scan_result *pass
 	if (f->dead > 0)
 		result_say(f->result, "Left %" PRId64 " stale heartbeat%s without a TTL to reap-stale "
 		    "and escalate-dead", f->dead, plural(f->dead));
+	if (f->kept > 0)
+		result_say(f->result, "Left %" PRId64 " key%s of work without a TTL: the server could "
+		    "drop %s for one", f->kept, plural(f->kept), f->kept == 1 ? "it" : "them");
 	if (f->held > 0)
 		result_say(f->result, "Left %" PRId64 " key%s of coordinators on hold", f->held,
 		    plural(f->held));
@@ -70,6 +73,20 @@ say(const struct fixer *f, const struct row *sum, const struct scan_result *pass
 	if (!pass->complete)
 		result_say(f->result, "The pass did not reach its end%s", f->dry ? "" :
 		    "; what is done is done, the next run does the rest");
+}
+
+/* Nobody asked for less than that: the server's policy is the fault. */
+static void
+judge_kept(const struct fixer *f)
+{
+
+	if (f->kept > 0 && f->policy.evicts_expiring)
+		result_finding(f->result, "work-without-ttl", SEVERITY_WARNING, B(""),
+		    "maxmemory-policy %s: %" PRId64 " key%s of work (work items, escalations, spawn "
+		    "requests) without a TTL %s left so and live%s for ever, since with one the full "
+		    "server would evict work that is not done; set maxmemory-policy noeviction",
+		    client_server(f->client)->maxmemory_policy, f->kept, plural(f->kept),
+		    f->kept == 1 ? "is" : "are", f->kept == 1 ? "s" : "");
 }
 
 /* A row of the JSON result's "families". */
@@ -117,10 +134,12 @@ summary_say(const struct fixer *f, const struct scan_result *pass)
 	size_t i;
 
 	say(f, &sum, pass);
+	judge_kept(f);
 	result_count(f->result, "coordination-keys", sum.keys);
 	result_count(f->result, "without-ttl", sum.bare);
 	result_count(f->result, "ttl-set", sum.set);
 	result_count(f->result, "ttl-cut", sum.cut);
+	result_count(f->result, "work-left", f->kept);
 	result_count(f->result, "heartbeats-left", f->dead);
 	result_count(f->result, "held", f->held);
 	result_count(f->result, "changed-meanwhile", f->changed);

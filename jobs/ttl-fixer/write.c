@@ -156,10 +156,12 @@ void
 write_speak(struct fixer *f)
 {
 	struct row *row;
+	const struct server_info *s = client_server(f->client);
 	int64_t ms;
 	size_t i;
 
-	f->conditional = client_server(f->client)->version >= 70000;
+	f->conditional = s->version >= 70000;
+	policy_server(&f->policy, s->maxmemory, s->maxmemory_policy);
 	for (i = 0; i < f->policy.rows; i++) {
 		row = &f->rows[i];
 		ms = policy_ttl(&f->policy, policy_row(&f->policy, i));

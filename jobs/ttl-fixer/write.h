@@ -7,7 +7,7 @@
  * the look found. ${key} is one of the page's keys: its address is the tag. */
 
 /* Scripts and TTLs as this server takes them; -1 with ${e}. write_speak again
- * when another server answers: its version decides. */
+ * when another server answers: its version and its policy decide. */
 int write_prepare(struct fixer *f, struct error *e);
 void write_speak(struct fixer *f);
 

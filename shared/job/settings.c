@@ -227,13 +227,13 @@ const struct config_option settings_table[] = {
 	      "matches counts." },
 
 	SPAN("ttl-fixer", "max_ttl", ttl_fixer.max_ttl, "0s", 0, 365 * DAY,
-	    "Cut longer TTLs to this; 0s is off."),
+	    "Cut longer TTLs to this, 10m at least; 0s is off."),
 	NUMBER("ttl-fixer", "pressure_at", ttl_fixer.pressure_at, "90", 1, 100,
 	    "--pressure acts when used memory is at least this per cent of maxmemory."),
 	SPAN("ttl-fixer", "pressure_over", ttl_fixer.pressure_over, "24h", SECOND, 365 * DAY,
 	    "--pressure cuts keys that have more than this left."),
 	SPAN("ttl-fixer", "pressure_ttl", ttl_fixer.pressure_ttl, "1h", SECOND, 365 * DAY,
-	    "What --pressure cuts them to."),
+	    "What --pressure cuts them to, 5m at least."),
 
 	TEXT("secret-rotate-phase", "hosts", rotate.hosts, "",
 	    "The names of all coordinator hosts, separated by spaces or commas; the same on every host."),

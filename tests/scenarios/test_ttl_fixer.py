@@ -271,7 +271,7 @@ def test_a_coordinator_on_hold(r, job, heartbeat, now_ms):
     for key in HELD:
         r.set(key, "x")
     r.set("blocking:state:long:h", "x", ex=100 * H)
-    r.set("blocking:warning:h", 1, ex=100 * H)
+    r.set("coordinator:activity:h", 1, ex=100 * H)
     r.set("blocking:state:h2", "x")
     r.hset("coordkeep:hold", mapping={"h": now_ms() + 600_000, "h2": now_ms() - 1})
     before = snapshot(r)

@@ -139,3 +139,47 @@ def test_a_pass_that_is_cut_short_has_a_cursor_of_its_own(r, job):
 def test_excludes_report(r, job):
     done = job("ttl-fixer").run("--pressure", "--report")
     assert done.exit == 64, done
+
+
+WORK = ["coordinator:work:s:a:w", "coordinator:escalation:a", "coordinator:spawn:a"]
+
+
+@pytest.mark.parametrize("policy", ["volatile-ttl", "volatile-lru"])
+def test_work_is_not_made_evictable(r, job, policy):
+    """Where the server drops what has a TTL, work without one is out of its reach."""
+    for key in [*WORK, "blocking:signal:a"]:
+        r.set(key, "x")
+    press(r, 50, policy)
+    fixer = job("ttl-fixer")
+    done = fixer.json()
+    assert done.exit == 1 and done.finding_codes() == ["work-without-ttl"], done
+    assert policy in done.findings()[0]["text"] and "3 keys" in done.findings()[0]["text"], done
+    assert done.count("work-left") == 3 and done.count("ttl-set") == 1, done
+    assert [r.ttl(k) for k in WORK] == [-1, -1, -1] and r.ttl("blocking:signal:a") > 0
+    r.config_set("maxmemory-policy", "noeviction")
+    assert fixer.json().count("ttl-set") == 3
+
+
+@pytest.mark.parametrize("policy", ["noeviction", "allkeys-lru", "volatile-ttl"])
+def test_under_pressure_work_is_given_no_ttl(r, job, policy):
+    for key in WORK:
+        r.set(key, "x")
+    press(r, 95, policy)
+    done = job("ttl-fixer").json("--pressure")
+    assert done.count("ttl-set") == 0 and done.count("work-left") == 3, done
+    assert [r.ttl(k) for k in WORK] == [-1, -1, -1]
+
+
+def test_heartbeats_and_warnings_are_never_cut(r, job):
+    r.set("blocking:heartbeat:a", '{"timestamp":1}', ex=30 * DAY)
+    r.set("blocking:warning:a", "2", ex=30 * DAY)
+    done = job("ttl-fixer", {"ttl-fixer": {"max_ttl": "10m"}}).json("--pressure", "--force")
+    assert done.exit == 0 and done.count("ttl-cut") == 0, done
+    assert r.ttl("blocking:heartbeat:a") > 29 * DAY and r.ttl("blocking:warning:a") > 29 * DAY
+
+
+@pytest.mark.parametrize("option", [{"max_ttl": "1s"}, {"max_ttl": "9m59s"},
+                                    {"pressure_ttl": "1s"}, {"pressure_ttl": "299s"}])
+def test_a_cut_that_is_too_short_is_refused(r, job, option):
+    done = job("ttl-fixer", {"ttl-fixer": option}).run()
+    assert done.exit == 78 and next(iter(option)) in done.stderr, done

@@ -115,6 +115,8 @@ static const struct {
 	{ { "escalate-dead.warning_interval=300s" }, { "warning_interval", "warning_ttl" } },
 	{ { "escalate-dead.warning_ttl=30s" }, { "warning_interval", "warning_ttl" } },
 	{ { "ttl-fixer.pressure_ttl=24h" }, { "pressure_ttl", "pressure_over" } },
+	{ { "ttl-fixer.pressure_ttl=299s" }, { "pressure_ttl", "at least 5m" } },
+	{ { "ttl-fixer.max_ttl=599s" }, { "max_ttl", "at least 10m" } },
 	{ { "clock-audit.warn=2m" }, { "[clock-audit] warn", "critical" } },
 	{ { "redis.backoff=9s" }, { "backoff", "backoff_max" } },
 	{ { "redis.tls_key_file=/k" }, { "tls_key_file", "tls_cert_file" } },

@@ -137,7 +137,8 @@ static const struct {
 	{ "blocking:signal:a", 100 * H, 48 * H, true, H },
 	{ "blocking:signal:a", 23 * H, 10 * H, true, 10 * H },
 	{ "blocking:signal:a", 100 * H, S, true, S },
-	{ "blocking:heartbeat:a", 100 * H, 0, true, H },
+	{ "blocking:heartbeat:a", 100 * H, S, true, 0 },
+	{ "blocking:warning:a", 100 * H, S, true, 0 },
 	{ "blocking:other", 100 * H, 0, true, H },
 	{ "coordinator:activity:a", 100 * H, 0, true, H },
 	{ "coordinator:work:s:a:w", 100 * H, S, true, 0 },
@@ -185,6 +186,38 @@ START_TEST(given_is_never_cut)
 }
 END_TEST
 
+/* Work is left without a TTL where a TTL is what it would be evicted for. */
+START_TEST(kept_bare)
+{
+	static const struct {
+		bool pressure;
+		int64_t maxmemory;
+		const char *eviction;
+		bool kept;
+	} t[] = {
+		{ false, 100, "volatile-ttl", true }, { false, 100, "volatile-lru", true },
+		{ false, 0, "volatile-ttl", false }, { false, 100, "noeviction", false },
+		{ false, 100, "allkeys-lru", false }, { false, 100, "", false },
+		{ true, 100, "noeviction", true }, { true, 0, "noeviction", true },
+		{ true, 100, "volatile-ttl", true },
+	};
+	struct kind k;
+	size_t i, row;
+	bool work;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		policy_make(&policy, &settings, t[i].pressure);
+		policy_server(&policy, t[i].maxmemory, t[i].eviction);
+		for (row = 0; row < policy.rows; row++) {
+			k = policy_row(&policy, row);
+			work = k.family == FAMILY_WORK || k.family == FAMILY_ESCALATION ||
+			    k.family == FAMILY_SPAWN;
+			ck_assert_int_eq(policy_keeps_bare(&policy, k), work && t[i].kept);
+		}
+	}
+}
+END_TEST
+
 START_TEST(heartbeats)
 {
 	int64_t now = INT64_C(1700000000000), dead;
@@ -214,6 +247,7 @@ suite_policy(void)
 	tcase_add_test(t, patterns);
 	tcase_add_loop_test(t, cut, 0, (int)(sizeof(cuts) / sizeof(cuts[0])));
 	tcase_add_test(t, given_is_never_cut);
+	tcase_add_test(t, kept_bare);
 	tcase_add_test(t, heartbeats);
 	suite_add_tcase(s, t);
 	return s;

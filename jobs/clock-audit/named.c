@@ -3,14 +3,15 @@
 #include <stdlib.h>
 
 int
-named_skew(struct map *writers, struct bytes id, const char *where, bool heartbeat,
-    struct skew skew)
+named_skew(struct map *writers, struct bytes id, bool nameless, const char *where,
+    bool heartbeat, struct skew skew)
 {
 	struct writer *w = map_put(writers, id, NULL);
 
 	if (w == NULL)
 		return -1;
 	w->records++;
+	w->nameless = nameless;
 	if (w->skewed && !heartbeat && (w->by_heartbeat || skew_size(skew) <= skew_size(w->skew)))
 		return 0;
 	w->skewed = true;
@@ -21,13 +22,14 @@ named_skew(struct map *writers, struct bytes id, const char *where, bool heartbe
 }
 
 int
-named_seconds(struct map *writers, struct bytes id)
+named_seconds(struct map *writers, struct bytes id, bool nameless)
 {
 	struct writer *w = map_put(writers, id, NULL);
 
 	if (w == NULL)
 		return -1;
 	w->seconds++;
+	w->nameless = nameless;
 	return 0;
 }
 

@@ -23,12 +23,12 @@ struct writer {
 	bool nameless;          /* its id is the key */
 };
 
-/* Enter that a record of ${id} shows a skew, holds seconds, cannot be dated. -1
- * without memory. What a heartbeat shows is so now and goes before what a signal, which can be a
+/* Enter that a record of ${id} shows a skew, holds seconds, cannot be dated; ${nameless}: ${id}
+ * is the key, since it names nobody for certain. -1 without memory. What a heartbeat shows is so now and goes before what a signal, which can be a
  * day old, shows. */
-int named_skew(struct map *writers, struct bytes id, const char *where, bool heartbeat,
-    struct skew skew);
-int named_seconds(struct map *writers, struct bytes id);
+int named_skew(struct map *writers, struct bytes id, bool nameless, const char *where,
+    bool heartbeat, struct skew skew);
+int named_seconds(struct map *writers, struct bytes id, bool nameless);
 int named_unreadable(struct map *writers, struct bytes id, bool nameless, const char *why);
 
 /* All of them, the worst first, as an array that the caller frees; ids are the

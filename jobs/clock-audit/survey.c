@@ -22,9 +22,6 @@ struct pass {
 	struct roster roster;
 	struct map *seen;       /* ids whose heartbeat was looked at */
 	int64_t slack;          /* how far run_now() may be off */
-	int64_t asked;          /* when this page's commands were queued */
-	int64_t pttl;           /* the last reply to PTTL, and the key that it is of */
-	size_t pttl_of;
 	int failed;
 	struct error error;
 };
@@ -43,8 +40,8 @@ enter_unreadable(struct pass *p, struct bytes id, bool nameless, const char *why
 }
 
 static void
-enter_stamp(struct pass *p, struct bytes id, enum family f, const struct stamp *stamp,
-    const struct writing *writing)
+enter_stamp(struct pass *p, struct bytes id, bool nameless, enum family f,
+    const struct stamp *stamp, const struct writing *writing)
 {
 	const struct skew skew = writer_skew(stamp, writing);
 	struct map *writers = p->survey->writers;
@@ -53,9 +50,10 @@ enter_stamp(struct pass *p, struct bytes id, enum family f, const struct stamp *
 	if (f == FAMILY_HEARTBEAT && skew_size(skew) > p->survey->largest)
 		p->survey->largest = skew_size(skew);
 	if (skew_size(skew) > p->settings->liveness.skew_tolerance)
-		r |= named_skew(writers, id, family_name(f), f == FAMILY_HEARTBEAT, skew);
+		r |= named_skew(writers, id, nameless, family_name(f), f == FAMILY_HEARTBEAT,
+		    skew);
 	if (stamp->seconds)
-		r |= named_seconds(writers, id);
+		r |= named_seconds(writers, id, nameless);
 	if (r != 0)
 		no_memory(p);
 }
@@ -73,13 +71,10 @@ other_bytes_at(const struct pass *p, struct bytes id, struct bytes value)
 }
 
 static void
-judge_heartbeat(struct pass *p, struct bytes id, int64_t pttl, struct bytes value)
+judge_heartbeat(struct pass *p, struct bytes id, struct bytes value)
 {
 	struct writing writing = {
-		.asked = p->asked,
 		.read = run_now(p->run),
-		.pttl = pttl,
-		.ttl_max = p->settings->liveness.heartbeat_ttl_max,
 		.after = other_bytes_at(p, id, value),
 		.slack = p->slack,
 	};
@@ -87,20 +82,9 @@ judge_heartbeat(struct pass *p, struct bytes id, int64_t pttl, struct bytes valu
 	const char *why;
 
 	if (heartbeat_read(value, &stamp, &why) == HEARTBEAT_READABLE)
-		enter_stamp(p, id, FAMILY_HEARTBEAT, &stamp, &writing);
+		enter_stamp(p, id, false, FAMILY_HEARTBEAT, &stamp, &writing);
 	else
 		enter_unreadable(p, id, false, why);
-}
-
-static void
-on_pttl(void *ctx, size_t tag, const struct reply *r)
-{
-	struct pass *p = ctx;
-
-	if (reply_integer(r, &p->pttl))
-		p->pttl_of = tag;
-	else if (r != NULL && p->failed == 0)
-		p->failed = reply_fail(r, &p->error, "reading a heartbeat's TTL");
 }
 
 static bool
@@ -111,13 +95,47 @@ wrong_type(const struct reply *r)
 	return error != NULL && strncmp(error, "WRONGTYPE", 9) == 0;
 }
 
-/* An empty string is what GETRANGE gives of a key that is not there, too. */
-static bool
-vanished(const struct pass *p, int64_t pttl, struct bytes value)
+static void
+count_one(struct survey *s, enum family f)
 {
-	if (value.n > 0)
-		return false;
-	return pttl == -2 || (pttl >= 0 && pttl <= run_now(p->run) - p->asked + 1);
+	if (f == FAMILY_HEARTBEAT)
+		s->heartbeats++;
+	else if (f == FAMILY_SIGNAL)
+		s->signals++;
+	else
+		s->acks++;
+}
+
+/* An empty string is what GETRANGE gives of a key that is not there, too. */
+static void
+on_exists(void *ctx, size_t tag, const struct reply *r)
+{
+	struct pass *p = ctx;
+	const struct bytes key = *(const struct bytes *)(uintptr_t)tag;
+	struct bytes id = key;
+	enum family f;
+	int64_t there;
+
+	if (r == NULL || p->failed != 0)
+		return;
+	if (!reply_integer(r, &there)) {
+		p->failed = reply_fail(r, &p->error, "EXISTS");
+		return;
+	}
+	if (there == 0)
+		return;
+	if ((f = family_of(key, &id)) != FAMILY_HEARTBEAT)
+		id = key;
+	count_one(p->survey, f);
+	enter_unreadable(p, id, f != FAMILY_HEARTBEAT, "is empty");
+}
+
+static void
+ask_exists(struct pass *p, size_t tag)
+{
+	if (CLIENT_ADD(run_client(p->run), CLIENT_REPEAT, on_exists, p, tag, B("EXISTS"),
+	    *(const struct bytes *)(uintptr_t)tag) != 0)
+		no_memory(p);
 }
 
 static void
@@ -128,14 +146,12 @@ on_heartbeat(void *ctx, size_t tag, const struct reply *r)
 	struct bytes id, value = { NULL, 0 };
 	bool other_type = wrong_type(r), added;
 
-	if (r == NULL || p->failed != 0 || p->pttl_of != tag)
+	if (r == NULL || p->failed != 0)
 		return;
 	if (!other_type && !reply_string(r, &value)) {
 		p->failed = reply_fail(r, &p->error, "reading a heartbeat");
 		return;
 	}
-	if (!other_type && vanished(p, p->pttl, value))
-		return;
 	(void)family_of(key, &id);
 	if (map_put(p->seen, id, &added) == NULL) {
 		no_memory(p);
@@ -143,11 +159,15 @@ on_heartbeat(void *ctx, size_t tag, const struct reply *r)
 	}
 	if (!added)
 		return;
+	if (!other_type && value.n == 0) {
+		ask_exists(p, tag);
+		return;
+	}
 	p->survey->heartbeats++;
 	if (other_type)
 		enter_unreadable(p, id, false, "is not a string");
 	else
-		judge_heartbeat(p, id, p->pttl, value);
+		judge_heartbeat(p, id, value);
 }
 
 /* Who says to have written it, if the key can be of such a one. */
@@ -164,7 +184,7 @@ judge_message(struct pass *p, enum family f, struct bytes key, struct bytes valu
 {
 	/* Its age says nothing: it can have been sent a day ago, or kept. */
 	struct writing writing = {
-		.read = run_now(p->run), .pttl = TTL_NONE, .slack = p->slack,
+		.read = run_now(p->run), .slack = p->slack,
 	};
 	struct bytes id = key;
 	struct record *r;
@@ -180,7 +200,7 @@ judge_message(struct pass *p, enum family f, struct bytes key, struct bytes valu
 	if (!known)
 		id = key;
 	if (record_signal_time(r, &stamp))
-		enter_stamp(p, id, f, &stamp, &writing);
+		enter_stamp(p, id, !known, f, &stamp, &writing);
 	else
 		enter_unreadable(p, id, !known, "has no readable time");
 	record_free(r);
@@ -204,12 +224,11 @@ on_message(void *ctx, size_t tag, const struct reply *r)
 		p->failed = reply_fail(r, &p->error, "reading a signal or an ack");
 		return;
 	}
-	if (value.n == 0)
+	if (value.n == 0) {
+		ask_exists(p, tag);
 		return;
-	if (f == FAMILY_SIGNAL)
-		p->survey->signals++;
-	else
-		p->survey->acks++;
+	}
+	count_one(p->survey, f);
 	if (value.n > HEARTBEAT_LONGEST)
 		p->survey->too_large++;
 	else
@@ -224,14 +243,10 @@ on_page(void *ctx, const struct bytes *keys, size_t n)
 	size_t i, tag;
 	int r = 0;
 
-	p->asked = run_now(p->run);
 	for (i = 0; i < n && r == 0 && p->failed == 0; i++) {
 		tag = (size_t)(uintptr_t)&keys[i];
 		switch (family_of(keys[i], NULL)) {
 		case FAMILY_HEARTBEAT:
-			/* The TTL first: one that is renewed in between then belongs to an
-			 * older value, and bounds the newer one's age all the more. */
-			r |= CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, p, tag, B("PTTL"), keys[i]);
 			r |= CLIENT_ADD(c, CLIENT_REPEAT, on_heartbeat, p, tag, B("GETRANGE"),
 			    keys[i], B("0"), B(HEARTBEAT_LAST));
 			break;
@@ -274,7 +289,7 @@ again(void *ctx)
 }
 
 /* The roster, if it can be read, tells since when a heartbeat's bytes can be
- * there; without it only their TTL does. */
+ * there; without it no clock is known to be behind. */
 static int
 load_roster(struct pass *p, struct error *e)
 {

@@ -217,7 +217,8 @@ audit_metrics(const struct audit *a)
 	    "The largest difference between the clocks of two hosts, less its error.",
 	    (double)a->pair.certain / 1e6);
 	result_gauge(a->result, "clock_writers_skewed",
-	    "Coordinators whose clock is certainly off by more than the warn limit.",
+	    "Writers whose clock is certainly off by more than the warn limit; a record that "
+	    "names none counts as one.",
 	    (double)skewed);
 	result_gauge(a->result, "clock_writer_skew_max_seconds",
 	    "The largest skew of a coordinator's clock that is certain.",

@@ -18,16 +18,8 @@ minus(int64_t a, int64_t b)
 static int64_t
 earliest(const struct writing *w)
 {
-	int64_t e = INT64_MIN, by_ttl;
-
-	if (w->ttl_max > 0 && w->pttl >= 0 && w->pttl <= w->ttl_max) {
-		by_ttl = minus(w->asked, w->ttl_max - w->pttl);
-		e = by_ttl;
-	}
-	if (w->after > e && w->after > 0)
-		e = w->after;
 	/* A sight by a clock that has since gone back proves nothing. */
-	return e > w->read ? INT64_MIN : e;
+	return w->after > 0 && w->after <= w->read ? w->after : INT64_MIN;
 }
 
 struct skew
@@ -66,6 +58,17 @@ skew_size(struct skew s)
 	return size_of(skew_certain(s));
 }
 
+/* Rounded up where duration_human() rounds down, so that what is said holds the truth. */
+static void
+duration_above(int64_t ms, char *out, size_t size)
+{
+	int64_t step = ms >= 86400000 ? 3600000 : ms >= 3600000 ? 60000 : ms >= 1000 ? 1000 : 1;
+
+	if (ms % step != 0 && ms < INT64_MAX - step)
+		ms += step - ms % step;
+	duration_human(ms, out, size);
+}
+
 void
 skew_describe(struct skew s, struct buf *out)
 {
@@ -81,7 +84,7 @@ skew_describe(struct skew s, struct buf *out)
 	if (other == INT64_MAX || other == INT64_MIN) {
 		buf_printf(out, "at least %s", near);
 	} else {
-		duration_human(size_of(other), far, sizeof(far));
+		duration_above(size_of(other), far, sizeof(far));
 		buf_printf(out, "%s to %s", near, far);
 	}
 	buf_str(out, certain > 0 ? " ahead" : " behind");

@@ -8,17 +8,21 @@
 #include "coordination/record.h"
 
 /*
- * What a stamped time proves of its writer's clock: pure arithmetic. Nobody
- * saw the value being written, but it was there when it was read, and a value that expires was
- * written no longer ago than the longest TTL that writers give allows. So the
- * writer's clock minus the server's lies in an interval, and a clock is called
- * skewed only if all of that interval is. All times are ms on the server's clock.
+ * What a stamped time proves of its writer's clock: pure arithmetic. Nobody saw the value being
+ * written, but it was there when it was read: a stamp from after that is of a clock that is ahead.
+ * And where another run saw other bytes before, it was written since that sight: a stamp from
+ * before it is of a clock that is behind. So the writer's clock minus the server's lies in an
+ * interval, and a clock is called skewed only if all of that interval is.
+ *
+ * The expiry proves nothing. It tells when somebody last set an expiry, not when these bytes were
+ * written: ttl-fixer gives one to a heartbeat that had none and can cut one that is long, and a
+ * writer may renew its own with EXPIRE and leave the bytes. So without an earlier sight nothing
+ * bounds the age of a value, and no clock can be known to be behind.
+ *
+ * All times are ms on the server's clock.
  */
 struct writing {
-	int64_t asked;   /* its TTL was asked for not before this */
 	int64_t read;    /* the value was there not after this */
-	int64_t pttl;    /* what was left of it; negative: no TTL */
-	int64_t ttl_max; /* the longest TTL that its writers give; 0 = its TTL says nothing */
 	int64_t after;   /* other bytes were seen there at this time; 0 = not known */
 	int64_t slack;   /* how far the server's time may be off as known here */
 };

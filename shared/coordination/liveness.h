@@ -56,7 +56,7 @@ struct judgement {
 	bool confirmable;  /* alive only because silence < confirm (row 3): look again after it */
 	int64_t silence;   /* now - last sign of life, or - first sight; never negative */
 	bool skewed;
-	int64_t skew_low, skew_high; /* the writer's clock minus Redis's certainly lies in [low, high]
+	int64_t skew_low, skew_high; /* the writer's clock minus Redis's lies in [low, high]
 	                                ms; INT64_MIN, INT64_MAX = nothing bounds it there */
 	const char *row;   /* the reason, a constant phrase for logs and --explain */
 };
@@ -69,7 +69,11 @@ struct judgement {
  *
  * Skew: the value was written between written_after or (if 0 <= PTTL <= heartbeat_ttl_max)
  * now - (heartbeat_ttl_max - PTTL), whichever is later, and now. skewed: the stamp lies outside
- * by more than the tolerance. Where neither bounds it, only a stamp from the future is skewed. */
+ * by more than the tolerance. Where neither bounds it, only a stamp from the future is skewed.
+ * The bound by the TTL takes it that who set the expiry wrote the value, and no longer one than
+ * writers give: good enough for a warning on first sight, no proof, since a writer can renew the
+ * expiry alone and ttl-fixer can have given it. clock-audit, which names skews that are certain,
+ * does without it. */
 struct judgement liveness_judge(const struct evidence *e, const struct liveness_limits *l);
 const char *verdict_name(enum verdict v);
 

@@ -11,46 +11,37 @@ Suite *suite_writers(void);
 #define NOW INT64_C(1700000000000)
 #define SECONDS *INT64_C(1000)
 #define MINUTES *INT64_C(60000)
-#define TTL_MAX (300 SECONDS)
 #define NEVER INT64_MIN
 
 static const struct {
 	const char *what;
-	int64_t age, pttl, ttl_max, after; /* ms; after: age of that sight or NEVER */
+	int64_t age, after; /* ms; after: age of that sight or NEVER */
 	bool seconds;
 	int64_t low, high, certain;
 	const char *text;
 } skews[] = {
-	{ "right", 0, 90 SECONDS, TTL_MAX, NEVER, false, 0, 210001, 0, "not certainly off" },
-	{ "right and at its end", 300 SECONDS, 0, TTL_MAX, NEVER, false, -300000, 1, 0,
+	{ "right", 0, NEVER, false, 0, INT64_MAX, 0, "not certainly off" },
+	{ "right or slow, old", 7 * 86400 SECONDS, NEVER, false, -604800000, INT64_MAX, 0,
 	    "not certainly off" },
-	{ "right, no TTL, old", 7 * 86400 SECONDS, -1, TTL_MAX, NEVER, false, -604800000, INT64_MAX,
-	    0, "not certainly off" },
-	{ "right, TTL beyond any", 7 * 86400 SECONDS, 400 SECONDS, TTL_MAX, NEVER, false,
-	    -604800000, INT64_MAX, 0, "not certainly off" },
-	{ "right, TTL says nothing", 7 * 86400 SECONDS, 50 SECONDS, 0, NEVER, false, -604800000,
-	    INT64_MAX, 0, "not certainly off" },
-	{ "five minutes fast", -5 MINUTES, 90 SECONDS, TTL_MAX, NEVER, false, 300000, 510001,
-	    300000, "5m to 8m30s ahead" },
-	{ "five minutes fast, no TTL", -5 MINUTES, -1, TTL_MAX, NEVER, false, 300000, INT64_MAX,
-	    300000, "at least 5m ahead" },
-	{ "eleven minutes slow", 11 MINUTES, 90 SECONDS, TTL_MAX, NEVER, false, -660000, -449999,
-	    -449999, "7m29s to 11m behind" },
-	{ "two minutes slow, seen since", 2 MINUTES, -1, TTL_MAX, 30 SECONDS, false, -120000,
-	    -89999, -89999, "1m29s to 2m behind" },
-	{ "the later bound counts", 2 MINUTES, 290 SECONDS, TTL_MAX, 30 SECONDS, false, -120000,
-	    -109999, -109999, "1m49s to 2m behind" },
-	{ "seen in the future", 2 MINUTES, -1, TTL_MAX, -30 SECONDS, false, -120000, INT64_MAX,
-	    0, "not certainly off" },
-	{ "a second is a second wide", 0, 300 SECONDS, TTL_MAX, NEVER, true, 0, 1000, 0,
+	{ "five minutes fast", -5 MINUTES, NEVER, false, 300000, INT64_MAX, 300000,
+	    "at least 5m ahead" },
+	{ "five minutes fast, seen before", -5 MINUTES, 210 SECONDS, false, 300000, 510001,
+	    300000, "5m to 8m31s ahead" },
+	{ "two minutes slow, seen since", 2 MINUTES, 30 SECONDS, false, -120000, -89999, -89999,
+	    "1m29s to 2m behind" },
+	{ "both ends are rounded outwards", 120500, 30500, false, -120500, -89999, -89999,
+	    "1m29s to 2m1s behind" },
+	{ "a long way", 26 * 3600 SECONDS + 1, 3600 SECONDS, false, -93600001, -90000000,
+	    -90000000, "1d1h to 1d3h behind" },
+	{ "seen in the future", 2 MINUTES, -30 SECONDS, false, -120000, INT64_MAX, 0,
 	    "not certainly off" },
+	{ "a second is a second wide", 0, 0, true, 0, 1000, 0, "not certainly off" },
 };
 
 START_TEST(an_interval_is_what_is_certain)
 {
 	const struct stamp stamp = { NOW - skews[_i].age, skews[_i].seconds };
-	const struct writing w = { .asked = NOW, .read = NOW, .pttl = skews[_i].pttl,
-		.ttl_max = skews[_i].ttl_max,
+	const struct writing w = { .read = NOW,
 		.after = skews[_i].after == NEVER ? 0 : NOW - skews[_i].after };
 	struct skew s = writer_skew(&stamp, &w);
 	struct buf text = { 0 };
@@ -67,8 +58,7 @@ END_TEST
 START_TEST(what_the_time_may_be_off_widens_it)
 {
 	const struct stamp stamp = { NOW, false };
-	struct writing w = { .asked = NOW - 40, .read = NOW, .pttl = 300 SECONDS,
-		.ttl_max = TTL_MAX };
+	struct writing w = { .read = NOW, .after = NOW - 40 };
 
 	ck_assert_int_eq(writer_skew(&stamp, &w).low, 0);
 	ck_assert_int_eq(writer_skew(&stamp, &w).high, 41);
@@ -79,7 +69,7 @@ START_TEST(what_the_time_may_be_off_widens_it)
 END_TEST
 
 /*
- * Writers of every skew, TTL and age, read with every delay: the interval
+ * Writers of every skew and age, whoever set their expiry, read with every delay: the interval
  * holds the truth, and a right clock is never called off.
  */
 START_TEST(the_interval_holds_the_truth)
@@ -91,14 +81,12 @@ START_TEST(the_interval_holds_the_truth)
 	srandom(seed);
 	for (round = 0; round < 50000; round++) {
 		int64_t skew = random() % 3 == 0 ? 0 : random() % 8000000 - 4000000;
-		int64_t ttl = random() % 4 == 0 ? -1 : 1 + random() % TTL_MAX;
-		int64_t age = ttl < 0 ? random() % 900000000 : random() % ttl;
+		int64_t age = random() % (random() % 2 == 0 ? 300000 : 900000000);
 		int64_t wait = random() % 3000, off = random() % 50 - 25;
 		int64_t answered = NOW + random() % (wait + 1);
 		struct stamp stamp = { .ms = answered - age + skew, .seconds = random() % 4 == 0 };
 		struct writing w = {
-			.asked = NOW + off, .read = NOW + wait + off,
-			.pttl = ttl < 0 ? -1 : ttl - age, .ttl_max = TTL_MAX, .slack = 25,
+			.read = NOW + wait + off, .slack = 25,
 			.after = random() % 2 == 0 ? 0 : answered - age - random() % 60000 + off,
 		};
 		struct skew s;
@@ -134,8 +122,8 @@ START_TEST(no_stamp_overflows)
 	srandom(seed);
 	for (round = 0; round < 20000; round++) {
 		struct stamp stamp = { any64(), random() % 2 == 0 };
-		struct writing w = { .asked = any64(), .read = any64(), .pttl = any64(),
-			.ttl_max = any64(), .after = any64(), .slack = random() % 1000 };
+		struct writing w = { .read = any64(), .after = any64(),
+			.slack = random() % 1000 };
 		struct skew s = writer_skew(&stamp, &w);
 
 		buf_reset(&text);

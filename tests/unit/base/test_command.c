@@ -320,6 +320,9 @@ END_TEST
 
 START_TEST(signals_are_reset)
 {
+	/* The C library keeps 32 and 33; make starts its children with them ignored. */
+	const unsigned long kept = 0x180000000UL;
+	unsigned long blocked = 1, ignored = 1;
 	struct buf out = { 0 };
 	sigset_t all, before;
 
@@ -332,8 +335,10 @@ START_TEST(signals_are_reset)
 	(void)command_run("grep -E '^Sig(Blk|Ign)' /proc/self/status", NULL, B(""), &out, 200,
 	    PLENTY);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	ck_assert_str_eq(buf_cstr(&out),
-	    "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+	ck_assert_int_eq(
+	    sscanf(buf_cstr(&out), "SigBlk:\t%lx\nSigIgn:\t%lx\n", &blocked, &ignored), 2);
+	ck_assert_uint_eq(blocked, 0);
+	ck_assert_uint_eq(ignored & ~kept, 0);
 	buf_free(&out);
 }
 END_TEST

@@ -176,6 +176,8 @@ again(void *ctx)
 	size_t i;
 
 	write_speak(f);
+	f->moved++;
+	f->resumed = false;
 	f->dead = f->held = f->kept = 0;
 	for (i = 0; i < f->policy.rows; i++) {
 		f->rows[i].keys = f->rows[i].bare = 0;
@@ -209,19 +211,24 @@ fix(struct fixer *f, bool pressure, struct error *e)
 	struct cursor cursor;
 	int rc;
 
-	if (cursor_load(f->run, pressure, &cursor, e) != 0)
-		return -1;
-	if (cursor.from != 0)
-		result_say(f->result, "Going on where the last run's time was up");
-	rc = run_scan(f->run, NULL, &callbacks, again, cursor.from, &pass, e);
-	summary_say(f, &pass);
+	rc = cursor_load(f->run, pressure, &cursor, e);
+	if (rc == 0) {
+		f->resumed = cursor.from != 0;
+		if (f->resumed)
+			result_say(f->result, "Going on where the last run's time was up");
+		rc = run_scan(f->run, NULL, &callbacks, again, cursor.from, &pass, e);
+		if (rc == 0 && f->fatal.exit == 0)
+			rc = cursor_leave(f->run, &cursor, pass.complete ? 0 : pass.cursor, e);
+		f->goes_on = cursor.left;
+		summary_say(f, &pass);
+	}
+	cursor_free(&cursor);
 	if (rc != 0)
 		return -1;
-	if (f->fatal.exit != 0) {
-		*e = f->fatal;
-		return -1;
-	}
-	return cursor_leave(f->run, &cursor, pass.complete ? 0 : pass.cursor, e);
+	if (f->fatal.exit == 0)
+		f->fatal = f->refused;
+	*e = f->fatal;
+	return f->fatal.exit != 0 ? -1 : 0;
 }
 
 int

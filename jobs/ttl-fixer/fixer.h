@@ -39,6 +39,10 @@ struct fixer {
 	int64_t held;      /* left, since they can be of a coordinator on hold */
 	int64_t kept;      /* work without a TTL that is left so: policy_keeps_bare() */
 	int64_t dead;      /* heartbeats left for the other jobs */
+	int64_t moved;     /* how often the server changed in mid-pass */
+	bool resumed;      /* the pass goes on where another one's time was up */
+	bool goes_on;      /* and the next will where this one's was */
+	struct error refused; /* exit != 0: the first key that this user may not touch */
 	struct error fatal;/* exit != 0: no further key can fare better */
 };
 

@@ -8,7 +8,8 @@
  */
 static const struct job_option options[] = {
 	{ .name = "pressure", .kind = OPTION_FLAG, .offset = offsetof(struct ttl_options, pressure),
-	    .help = "the server is full: also cut TTLs above pressure_over" },
+	    .help = "the server is full: also cut TTLs above pressure_over",
+	    .max_runtime = 600000 },
 	{ .name = "report", .kind = OPTION_FLAG, .offset = offsetof(struct ttl_options, report),
 	    .help = "print keys, TTLs and memory by family; change nothing", .read_only = true },
 	{ .name = NULL },

@@ -82,7 +82,7 @@ pressure_end(struct run *r)
 		return;
 	}
 	say_memory(r, "now");
-	if (run_dry(r))
+	if (run_dry(r) || result_get(run_result(r), "ttl-cut") == 0)
 		return;
 	duration_format(run_settings(r)->ttl_fixer.pressure_ttl, ttl, sizeof(ttl));
 	result_say(run_result(r), "What was cut is freed as it expires, within %s", ttl);

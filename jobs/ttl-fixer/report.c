@@ -31,6 +31,7 @@ struct report {
 	struct line *lines; /* policy.rows of them */
 	struct owners *owners;
 	bool memory_unknown;
+	struct error refused; /* the first key that this user may not touch */
 	struct error fatal;
 };
 
@@ -40,6 +41,24 @@ line_of(struct report *p, size_t tag)
 	const struct bytes *key = (const struct bytes *)(uintptr_t)tag;
 
 	return &p->lines[policy_kind(&p->policy, *key).row];
+}
+
+/* One key that may not be touched does not keep the others from being counted. */
+static void
+ttl_failed(struct report *p, struct bytes key, const struct reply *r)
+{
+	struct error e = { 0 };
+
+	if (p->fatal.exit != 0)
+		return;
+	(void)reply_fail(r, &e, "PTTL");
+	if (e.exit != EX_NOPERM || strstr(reply_error(r), "access") == NULL) {
+		p->fatal = e;
+		return;
+	}
+	if (p->refused.exit == 0)
+		p->refused = e;
+	result_failed(p->result, "key-failed", key, "%s", e.text);
 }
 
 static void
@@ -52,8 +71,7 @@ on_ttl(void *ctx, size_t tag, const struct reply *r)
 	if (r == NULL)
 		return;
 	if (!reply_integer(r, &left)) {
-		if (p->fatal.exit == 0)
-			(void)reply_fail(r, &p->fatal, "PTTL");
+		ttl_failed(p, *(const struct bytes *)(uintptr_t)tag, r);
 		return;
 	}
 	line = line_of(p, tag);
@@ -222,12 +240,15 @@ tell_owners(const struct report *p, json_t *list, struct error *e)
 }
 
 static int
-tell(const struct report *p, struct error *e)
+tell(const struct report *p, const struct scan_result *pass, struct error *e)
 {
 	json_t *families = json_array(), *many = json_array();
 	size_t i;
 	int rc;
 
+	if (!pass->complete)
+		result_say(p->result, "Partial: the pass did not reach its end, and what follows is of "
+		    "the first %" PRIu64 " key%s alone", pass->keys, pass->keys == 1 ? "" : "s");
 	result_say(p->result, "%-16s %10s %10s %9s %9s %9s %10s", "FAMILY", "KEYS", "NO TTL",
 	    "TTL MIN", "MEDIAN", "MAX", "MEMORY");
 	for (i = 0; i < p->policy.rows; i++) {
@@ -239,11 +260,11 @@ tell(const struct report *p, struct error *e)
 	result_say(p->result, "Memory is estimated from samples%s; medians are within 1 %%",
 	    p->memory_unknown ? " (MEMORY USAGE was refused)" : "");
 	rc = tell_owners(p, many, e);
-	if (rc == 0 && json_array_size(many) == 0)
+	if (rc == 0 && json_array_size(many) == 0 && pass->complete)
 		result_say(p->result, "No coordinator owns more than %d keys", OWNS_MANY);
-	else if (rc == 0)
-		result_say(p->result, "%zu coordinators own more than %d keys", json_array_size(many),
-		    OWNS_MANY);
+	else if (rc == 0 && json_array_size(many) > 0)
+		result_say(p->result, "%zu coordinator%s more than %d keys", json_array_size(many),
+		    json_array_size(many) == 1 ? " owns" : "s own", OWNS_MANY);
 	result_object(p->result, "report", json_pack("{s:o, s:o}", "families", families,
 	    "coordinators", many));
 	return rc;
@@ -270,7 +291,11 @@ report_run(struct run *r, struct error *e)
 		rc = -1;
 	}
 	if (rc == 0)
-		rc = tell(&p, e);
+		rc = tell(&p, &pass, e);
+	if (rc == 0 && p.refused.exit != 0) {
+		*e = p.refused;
+		rc = -1;
+	}
 	for (i = 0; i < p.policy.rows; i++)
 		histogram_free(p.lines[i].ttls);
 	free(p.lines);

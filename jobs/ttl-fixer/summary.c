@@ -45,14 +45,17 @@ say(const struct fixer *f, const struct row *sum, const struct scan_result *pass
 {
 	const char *would = f->dry ? "Would set" : "Set";
 
-	result_say(f->result, "Found %" PRId64 " coordination key%s among %" PRIu64, sum->keys,
-	    plural(sum->keys), pass->keys);
+	const char *rest = f->resumed ? " in the rest of the pass" : f->moved > 0 ?
+	    " of the server that there is since the last change" : "";
+
+	result_say(f->result, "Found %" PRId64 " coordination key%s among %" PRIu64 " key%s%s",
+	    sum->keys, plural(sum->keys), pass->keys, pass->keys == 1 ? "" : "s", rest);
 	if (sum->set > 0) {
 		result_say(f->result, "%s a TTL on %" PRId64 " key%s", would, sum->set,
 		    plural(sum->set));
 		say_rows(f, false);
-	} else if (sum->bare == 0)
-		result_say(f->result, "No key without a TTL");
+	} else if (sum->bare == 0 && pass->complete && result_get(f->result, "failed") == 0)
+		result_say(f->result, "No key without a TTL%s", rest);
 	if (sum->cut > 0) {
 		result_say(f->result, "%s the TTL of %" PRId64 " key%s", f->dry ? "Would cut" : "Cut",
 		    sum->cut, plural(sum->cut));
@@ -70,9 +73,12 @@ say(const struct fixer *f, const struct row *sum, const struct scan_result *pass
 	if (f->changed > 0)
 		result_say(f->result, "Skipped %" PRId64 " key%s that changed meanwhile", f->changed,
 		    plural(f->changed));
+	if (result_get(f->result, "failed") > 0)
+		result_say(f->result, "%" PRId64 " key%s failed", result_get(f->result, "failed"),
+		    plural(result_get(f->result, "failed")));
 	if (!pass->complete)
-		result_say(f->result, "The pass did not reach its end%s", f->dry ? "" :
-		    "; what is done is done, the next run does the rest");
+		result_say(f->result, "The pass did not reach its end%s", f->goes_on ?
+		    "; what is done is done, the next run goes on there" : "");
 }
 
 /* Nobody asked for less than that: the server's policy is the fault. */

@@ -27,22 +27,39 @@ key_of(size_t tag)
 	return *(const struct bytes *)(uintptr_t)tag;
 }
 
+/* OOM can end at the next key, and a key can be one that this user may not touch; a command that he
+ * may not give, or a server that takes no writes, stays. Only heartbeats are read. */
+static bool
+ends_all(const struct error *e, const char *text, const char *command)
+{
+
+	if (e->exit == EX_NOPERM)
+		return strstr(text, "access") == NULL && strcmp(command, "GETRANGE") != 0 &&
+		    strcmp(command, "EXISTS") != 0;
+	return e->exit == EX_UNAVAILABLE && strncmp(text, "OOM", 3) != 0;
+}
+
 void
 write_failed(struct fixer *f, struct bytes key, const struct reply *r, const char *command)
 {
 	struct error e = { 0 };
+	struct buf shown = { 0 };
 
 	/* Lost: the pass as a whole fails and says why. */
 	if (r == NULL || f->fatal.exit != 0)
 		return;
 	(void)reply_fail(r, &e, "%s", command);
-	/* OOM can end at the next key; a missing permission, or a server that takes
-	 * no writes, does not. */
-	if (e.exit == EX_NOPERM ||
-	    (e.exit == EX_UNAVAILABLE && strncmp(reply_error(r), "OOM", 3) != 0))
+	if (ends_all(&e, reply_error(r), command)) {
 		f->fatal = e;
-	else
-		result_failed(f->result, "key-failed", key, "%s", e.text);
+		return;
+	}
+	if (e.exit == EX_NOPERM && f->refused.exit == 0) {
+		buf_escaped(&shown, key, 200);
+		(void)reply_fail(r, &f->refused, "%s %s", command, shown.failed ? "" :
+		    buf_cstr(&shown));
+		buf_free(&shown);
+	}
+	result_failed(f->result, "key-failed", key, "%s", e.text);
 }
 
 void
@@ -58,9 +75,13 @@ static void
 note_given(struct fixer *f, struct bytes key, struct row *row)
 {
 
+	struct buf shown = { 0 };
+
 	row->set++;
-	result_action(f->result, "expire", key, "Key %.*s missing TTL, setting to %s", (int)key.n,
-	    key.p, row->ttl_said);
+	buf_escaped(&shown, key, 0);
+	result_action(f->result, "expire", key, "Key %s missing TTL, setting to %s",
+	    shown.failed ? "?" : buf_cstr(&shown), row->ttl_said);
+	buf_free(&shown);
 }
 
 static void
@@ -96,12 +117,15 @@ write_give(struct fixer *f, const struct bytes *key, struct row *row)
 static void
 note_cut(struct fixer *f, struct bytes key, int64_t to)
 {
+	struct buf shown = { 0 };
 	char said[32];
 
 	duration_format(to, said, sizeof(said));
 	f->rows[policy_kind(&f->policy, key).row].cut++;
-	result_action(f->result, "cut", key, "Key %.*s has a longer TTL, cutting to %s",
-	    (int)key.n, key.p, said);
+	buf_escaped(&shown, key, 0);
+	result_action(f->result, "cut", key, "Key %s has a longer TTL, cutting to %s",
+	    shown.failed ? "?" : buf_cstr(&shown), said);
+	buf_free(&shown);
 }
 
 static void

@@ -191,6 +191,8 @@ run_check(struct run *r, struct error *e)
 
 	r->max_runtime = r->settings.job.max_runtime;
 	if (r->max_runtime == 0)
+		r->max_runtime = r->options.own_runtime;
+	if (r->max_runtime == 0)
 		r->max_runtime = r->job->max_runtime;
 	if (r->max_runtime == 0)
 		r->max_runtime = DEFAULT_RUNTIME;

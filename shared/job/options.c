@@ -192,6 +192,8 @@ take_job_option(struct parse *p, size_t place, const char *value, struct error *
 	if (p->job_option == NULL)
 		p->job_option = jo->name;
 	p->o->read_only |= jo->read_only;
+	if (jo->max_runtime > 0)
+		p->o->own_runtime = jo->max_runtime;
 	if (strcmp(jo->name, "force") == 0)
 		p->o->force++;
 	switch (jo->kind) {

@@ -166,7 +166,7 @@ run_stop(struct run *r, bool calm, const char *why)
 	(void)snprintf(r->why, sizeof(r->why), "%s", why);
 	progress_end(&r->progress);
 	log_event(calm ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "run-stopped", NULL,
-	    "%s: ending early, the next run goes on", why);
+	    "%s: ending early%s", why, run_changes(r) ? "; nothing that was done is lost" : "");
 }
 
 int64_t

@@ -159,6 +159,33 @@ def test_one_key_that_fails_is_named_and_the_others_are_fixed(r, job, proxy):
     assert r.ttl("blocking:signal:3") == -1
 
 
+@pytest.mark.parametrize("args, count", [((), "ttl-set"), (("--report",), None)])
+def test_keys_that_this_user_may_not_touch(server, r, job, args, count):
+    """They are named and the others are fixed."""
+    for i in range(500):
+        r.set(f"blocking:signal:{i}", "x")
+    r.set("blocking:private:1", "x")
+    r.set("blocking:private:2", "x")
+    r.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">pw", "~blocking:signal:*",
+                      "~coordkeep:*", "&*", "+@all")
+    url = server.url.replace("unix://", "unix://limited:pw@")
+    done = job("ttl-fixer", url=url).json(*args)
+    assert done.exit == 77 and done.count("failed") == 2, done
+    assert "blocking:private:1" in done.stderr and "blocking:private:2" in done.stderr, done
+    if count:
+        assert done.count(count) == 500, done
+        again = job("ttl-fixer", url=url).run()
+        assert again.exit == 77 and "No key without a TTL" not in again.stdout, again
+        assert "2 keys failed" in again.stdout and "next run" not in again.stdout, again
+
+
+def test_a_key_with_a_nul(r, job):
+    r.set(b"blocking:signal:a\x00b", "x")
+    done = job("ttl-fixer").json()
+    assert done.exit == 0 and "Key blocking:signal:a\\x00b missing TTL" in \
+        done.json["actions"][0]["text"], done
+
+
 def test_a_server_that_takes_no_writes(r, job, proxy):
     for i in range(200):
         r.set(f"blocking:signal:{i}", "x")

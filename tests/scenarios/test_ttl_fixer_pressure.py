@@ -104,18 +104,59 @@ def test_out_of_memory_at_the_lease(r, job):
 
 
 def test_out_of_memory_when_the_time_is_up(r, job):
-    """The cursor cannot be stored: said, and the next pass begins at the start."""
+    """The place cannot be stored in the server: it is kept on the host."""
+    pipe = r.pipeline(transaction=False)
+    for i in range(2000):
+        pipe.set(f"blocking:signal:{i}", "x", ex=7 * DAY)
+    pipe.execute()
+    r.config_set("maxmemory", 1)
+    slow = {"scan": {"max_keys_per_second": 500}}
+    fixer = job("ttl-fixer")
+    cut = 0
+    for args in (("--max-runtime", "1s"), ("--max-runtime", "1s"), ()):
+        done = fixer.json("--pressure", *args, config=slow if args else None)
+        assert done.exit == (75 if args else 1) and done.count("ttl-cut") > 0, done
+        assert ("event=cursor-in-file" in done.stderr) == bool(args), done
+        assert "begins at the start" not in done.stderr, done
+        assert r.keys("coordkeep:cursor:*") == []
+        assert (fixer.state_dir / "ttl-fixer.cursor-pressure").exists() == bool(args)
+        cut += done.count("ttl-cut")
+    assert cut == 2000
+
+
+def test_where_no_place_can_be_kept_that_is_said(r, job):
     pipe = r.pipeline(transaction=False)
     for i in range(2000):
         pipe.set(f"blocking:signal:{i}", "x")
     pipe.execute()
     r.config_set("maxmemory", 1)
-    slow = {"scan": {"max_keys_per_second": 500}}
+    slow = {"scan": {"max_keys_per_second": 500}, "job": {"state_dir": "/dev/null/no"}}
     fixer = job("ttl-fixer")
-    done = fixer.json("--max-runtime", "1s", config=slow)
+    done = fixer.run("--max-runtime", "1s", config=slow)
     assert done.exit == 75 and "event=cursor-not-stored" in done.stderr, done
-    assert r.keys("coordkeep:cursor:*") == []
-    assert done.count("ttl-set") + fixer.json().count("ttl-set") == 2000
+    assert "goes on" not in done.stderr + done.stdout, done
+    assert "begins at the start" in done.stderr, done
+
+
+@pytest.mark.parametrize("age_ms, begins", [(599_000, False), (601_000, True), (-60_000, True)])
+def test_the_place_in_the_file_is_for_minutes(r, job, now_ms, age_ms, begins):
+    """The next incident begins at the start."""
+    fill(r)
+    fixer = job("ttl-fixer")
+    run_id = r.info("server")["run_id"]
+    (fixer.state_dir / "ttl-fixer.cursor-pressure").write_text(
+        f"{run_id} 0 12345 {now_ms() - age_ms}")
+    done = fixer.run("--pressure", "--force")
+    assert ("Going on" in done.stdout) != begins, done
+    assert not (fixer.state_dir / "ttl-fixer.cursor-pressure").exists()
+    if begins:
+        assert r.ttl("blocking:signal:a") <= H
+
+
+def test_nothing_was_cut(r, job):
+    r.set("blocking:signal:a", "x", ex=60)
+    done = job("ttl-fixer").run("--pressure", "--force")
+    assert done.exit == 0 and "is freed" not in done.stdout, done
 
 
 def test_a_pass_that_is_cut_short_has_a_cursor_of_its_own(r, job):
@@ -128,6 +169,7 @@ def test_a_pass_that_is_cut_short_has_a_cursor_of_its_own(r, job):
     first = fixer.json("--pressure", "--force", "--max-runtime", "1s", config=slow)
     assert first.exit == 75 and 0 < first.count("ttl-cut") < 2000, first
     assert r.keys("coordkeep:cursor:*") == [b"coordkeep:cursor:ttl-fixer:pressure"]
+    assert 0 < r.ttl("coordkeep:cursor:ttl-fixer:pressure") <= 600
     assert fixer.json().exit == 0
     assert r.keys("coordkeep:cursor:*") == [b"coordkeep:cursor:ttl-fixer:pressure"]
     second = fixer.json("--pressure", "--force")

@@ -96,3 +96,15 @@ def test_a_pass_without_memory_for_the_keyspace(r, job):
     assert done.exit == 1, done
     (leaky,) = done.json["report"]["coordinators"]
     assert leaky["id"] == "leaky" and leaky["keys"] <= 3050 and leaky["keys_at_most"] >= 3000
+
+
+def test_a_report_whose_time_is_up_is_partial(r, job):
+    pipe = r.pipeline(transaction=False)
+    for i in range(3000):
+        pipe.set(f"blocking:signal:{i}", "x")
+    pipe.execute()
+    slow = {"scan": {"max_keys_per_second": 500}}
+    done = job("ttl-fixer", slow).run("--report", "--max-runtime", "1s")
+    assert done.exit == 75 and done.stdout.startswith("Partial: "), done
+    assert "next run" not in done.stdout + done.stderr and "No coordinator" not in done.stdout, done
+    assert not job("ttl-fixer").run("--report").stdout.startswith("Partial")

@@ -82,6 +82,17 @@ def test_says_that_it_goes_on(r, job):
     assert "Going on" not in fixer.run().stdout
 
 
+def test_a_pass_that_goes_on_speaks_of_the_rest(r, job):
+    fill(r)
+    fixer = job("ttl-fixer")
+    stop_half_way(r, fixer)
+    for i in range(MANY):
+        r.expire(f"blocking:signal:{i}", 1000)
+    done = fixer.run()
+    assert "No key without a TTL in the rest of the pass" in done.stdout, done
+    assert "keys in the rest of the pass" in done.stdout, done
+
+
 @pytest.mark.parametrize("stored", [
     "0123456789012345678901234567890123456789 0 77", "{run_id} 1 77", "{run_id} 0 x",
     "{run_id} 0 -1", "{run_id} 0 99999999999999999999999", "{run_id} 0", "{run_id} 00 77", "", "rubbish"])
@@ -96,8 +107,13 @@ def test_a_cursor_that_means_nothing_here(server, r, job, stored):
 def test_a_cursor_of_another_type(r, job):
     fill(r, 10)
     r.rpush(KEY, "x")
-    done = job("ttl-fixer").run()
-    assert done.exit == 2 and KEY in done.stderr, done
+    done = job("ttl-fixer").json()
+    assert done.exit == 0 and done.count("ttl-set") == 10, done
+    assert r.exists(KEY) == 0
+    r.rpush(KEY, "x")
+    fill(r)
+    stop_half_way(r, job("ttl-fixer"))
+    assert r.type(KEY) == b"string"
 
 
 def test_each_db_has_its_own(server, r, job):

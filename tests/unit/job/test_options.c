@@ -15,14 +15,14 @@ struct chosen {
 };
 
 static const struct job_option table[] = {
-	{ "all", NULL, OPTION_FLAG, offsetof(struct chosen, all), "everything", false },
-	{ "list", NULL, OPTION_FLAG, offsetof(struct chosen, list), "only look", true },
-	{ "more", NULL, OPTION_COUNT, offsetof(struct chosen, more), "more of it", false },
-	{ "coordinator", "ID", OPTION_STRING, offsetof(struct chosen, id), "only this", false },
-	{ "undo", "FILE", OPTION_STRING, offsetof(struct chosen, undo), "take back", false },
+	{ "all", NULL, OPTION_FLAG, offsetof(struct chosen, all), "everything", false, 0 },
+	{ "list", NULL, OPTION_FLAG, offsetof(struct chosen, list), "only look", true, 600000 },
+	{ "more", NULL, OPTION_COUNT, offsetof(struct chosen, more), "more of it", false, 0 },
+	{ "coordinator", "ID", OPTION_STRING, offsetof(struct chosen, id), "only this", false, 0 },
+	{ "undo", "FILE", OPTION_STRING, offsetof(struct chosen, undo), "take back", false, 0 },
 	{ "for", "DURATION", OPTION_DURATION, offsetof(struct chosen, pause),
-	  "a help that is so long that it does not fit into one line of the screen", false },
-	{ NULL, NULL, OPTION_FLAG, 0, NULL, false }
+	  "a help that is so long that it does not fit into one line of the screen", false, 0 },
+	{ NULL, NULL, OPTION_FLAG, 0, NULL, false, 0 }
 };
 static const struct job job = {
 	.name = "test-job", .summary = "Test.", .example = "test-job --all",
@@ -148,6 +148,7 @@ START_TEST(test_values)
 	ck_assert_int_eq(c->pause, 90000);
 	ck_assert(!c->all && c->undo == NULL);
 	ck_assert(o.dry && o.verbose && !o.quiet && o.json && !o.read_only);
+	ck_assert_int_eq(o.own_runtime, 0);
 	ck_assert_int_eq(o.force, 2);
 	ck_assert_uint_eq(o.set_n, 1);
 	ck_assert_str_eq(o.set[0], "a.b=c");
@@ -164,6 +165,7 @@ START_TEST(test_read_only_and_count)
 
 	ck_assert_int_eq(parse(words, &o, &e), 0);
 	ck_assert(o.read_only);
+	ck_assert_int_eq(o.own_runtime, 600000);
 	ck_assert(((struct chosen *)o.job)->list);
 	ck_assert_int_eq(((struct chosen *)o.job)->more, 3);
 	options_free(&o);

@@ -36,7 +36,8 @@ int audit_json(const struct audit *a);
 
 /* "0.4 ms", "20.0 s", "2h4m" appended; signed: with a sign in front. */
 void audit_amount(struct buf *out, int64_t us, bool with_sign);
-/* The same for an error: never less than it is. */
-void audit_error(struct buf *out, int64_t us);
+/* The same for the error of ${value}: never less than it is and what audit_amount rounds off
+ * ${value}, so that the truth is within what is printed. */
+void audit_error(struct buf *out, int64_t us, int64_t value);
 
 #endif

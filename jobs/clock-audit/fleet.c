@@ -7,8 +7,10 @@
 
 #include "base/bytes.h"
 
-/* A year in us: no clock that works is off by more, and no sum overflows. */
-#define OFFSET_MAX INT64_C(100000000000000000)
+/* A year in us: no clock that works is off by more. */
+#define OFFSET_MAX (INT64_C(366) * 86400 * 1000000)
+/* ms; no sum overflows. */
+#define AT_MAX INT64_C(100000000000000000)
 /* How far ahead of now a report can be by two runs' views of one clock. */
 #define AHEAD_MS 5000
 
@@ -31,13 +33,13 @@ word(struct bytes *s)
 }
 
 static bool
-number(struct bytes *s, bool may_be_negative, int64_t *v)
+number(struct bytes *s, bool may_be_negative, int64_t most, int64_t *v)
 {
 	struct bytes w = word(s);
 	bool negative = may_be_negative && w.n > 0 && w.p[0] == '-';
 	uint64_t u;
 
-	if (!bytes_to_u64(negative ? bytes_from(w, 1) : w, &u) || u > (uint64_t)OFFSET_MAX)
+	if (!bytes_to_u64(negative ? bytes_from(w, 1) : w, &u) || u > (uint64_t)most)
 		return false;
 	*v = negative ? -(int64_t)u : (int64_t)u;
 	return true;
@@ -49,8 +51,9 @@ fleet_parse(struct bytes value, struct fleet_report *r)
 	struct bytes reference;
 	size_t i;
 
-	if (!number(&value, true, &r->offset) || !number(&value, false, &r->error) ||
-	    !number(&value, false, &r->at))
+	if (!number(&value, true, OFFSET_MAX, &r->offset) ||
+	    !number(&value, false, OFFSET_MAX, &r->error) ||
+	    !number(&value, false, AT_MAX, &r->at))
 		return false;
 	reference = word(&value);
 	if (reference.n > FLEET_REFERENCE || value.n > 0)
@@ -67,6 +70,8 @@ fleet_parse(struct bytes value, struct fleet_report *r)
 enum fleet_use
 fleet_use(const struct fleet_report *r, const char *reference, int64_t now, int64_t ttl)
 {
+	if (r->at - now > ttl)
+		return FLEET_FUTURE;
 	if (now - r->at > ttl || r->at - now > AHEAD_MS)
 		return FLEET_OLD;
 	if (r->reference[0] != '\0' && reference[0] != '\0' &&

@@ -31,6 +31,7 @@ bool fleet_parse(struct bytes value, struct fleet_report *r);
 enum fleet_use {
 	FLEET_FRESH,
 	FLEET_OLD,       /* older than ${ttl}; or from a future that the clock went back from */
+	FLEET_FUTURE,    /* from so far in the future that it would outlive a report */
 	FLEET_ELSEWHERE  /* measured against another server */
 };
 enum fleet_use fleet_use(const struct fleet_report *r, const char *reference, int64_t now,

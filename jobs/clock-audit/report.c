@@ -113,6 +113,10 @@ enter(struct run *run, struct bytes host, struct bytes value, const char *refere
 	case FLEET_ELSEWHERE:
 		fleet->elsewhere++;
 		return 0;
+	case FLEET_FUTURE:
+		/* It cannot be right, and would stay for as long. */
+		fleet->old++;
+		return forget(run, host, value, &fleet->refused, e);
 	case FLEET_OLD:
 		fleet->old++;
 		if (now - r.at > FORGET_MS && now - r.at > ttl)

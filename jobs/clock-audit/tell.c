@@ -29,9 +29,24 @@ audit_amount(struct buf *out, int64_t us, bool with_sign)
 	}
 }
 
-void
-audit_error(struct buf *out, int64_t us)
+/* What audit_amount rounds off at most. */
+static int64_t
+rounded_off(int64_t us)
 {
+	int64_t size = us < 0 ? -us : us, step;
+
+	if (size < 600 * INT64_C(1000000)) {
+		step = size < 1000000 - 50 ? 100 : 100000;
+		return llabs(size - (size + step / 2) / step * step);
+	}
+	step = size >= 86400 * INT64_C(1000000) ? 3600 : size >= 3600 * INT64_C(1000000) ? 60 : 1;
+	return size % (step * 1000000);
+}
+
+void
+audit_error(struct buf *out, int64_t us, int64_t value)
+{
+	us += rounded_off(value);
 	/* To the next tenth of what audit_amount shows. */
 	int64_t step = us < 1000000 - 100 ? 100 : 100000;
 
@@ -78,7 +93,7 @@ offset_finding(struct audit *a)
 	if (level == LEVEL_GOOD)
 		return;
 	audit_amount(&amount, o->offset < 0 ? -o->offset : o->offset, false);
-	audit_error(&error, o->error);
+	audit_error(&error, o->error, o->offset);
 	if (a->fleet.has_own && fleet_agrees(a->fleet.reports, a->fleet.n, a->fleet.own,
 	    a->settings->clock_audit.warn * 1000))
 		result_finding(a->result, "clock-offset", severity_of(level), a->host,
@@ -121,6 +136,17 @@ kernel_finding(struct audit *a)
 		    a->kernel.refused);
 }
 
+/* "host-a, measured 3m ago" appended. */
+static void
+host_said(const struct audit *a, const struct fleet_report *r, struct buf *out)
+{
+	char age[32];
+
+	buf_escaped(out, r->host, 255);
+	duration_human(a->now > r->at ? a->now - r->at : 0, age, sizeof(age));
+	buf_printf(out, " (measured %s ago)", age);
+}
+
 static void
 pair_finding(struct audit *a)
 {
@@ -133,11 +159,11 @@ pair_finding(struct audit *a)
 	ahead = &a->fleet.reports[a->pair.ahead];
 	behind = &a->fleet.reports[a->pair.behind];
 	audit_amount(&amount, a->pair.difference, false);
-	audit_error(&error, a->pair.error);
+	audit_error(&error, a->pair.error, a->pair.difference);
 	buf_str(&names, "the clock of ");
-	buf_escaped(&names, ahead->host, 255);
+	host_said(a, ahead, &names);
 	buf_printf(&names, " is %s ahead of that of ", text_of(&amount));
-	buf_escaped(&names, behind->host, 255);
+	host_said(a, behind, &names);
 	result_finding(a->result, "hosts-disagree", severity_of(level), ahead->host,
 	    "%s (± %s): what one of them stamps and signs can look too old or not yet due to the "
 	    "other; on both, " LOOK "; " MEND, text_of(&names), text_of(&error));

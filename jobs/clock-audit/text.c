@@ -18,7 +18,7 @@ offset_text(struct buf *out, int64_t offset, int64_t error)
 {
 	audit_amount(out, offset, true);
 	buf_str(out, " ± ");
-	audit_error(out, error);
+	audit_error(out, error, offset);
 }
 
 static void
@@ -106,7 +106,7 @@ say_hosts(const struct audit *a)
 	if (a->pair.found) {
 		audit_amount(&amount, a->pair.difference, false);
 		buf_str(&amount, " ± ");
-		audit_error(&amount, a->pair.error);
+		audit_error(&amount, a->pair.error, a->pair.difference);
 		result_say(a->result, "  largest difference: %s", text_of(&amount));
 	}
 	buf_free(&amount);

@@ -226,3 +226,13 @@ def test_not_redis_at_all(audit, clocks, server):
     server.kill()
     done = audit.run(env=clocks.env())
     assert done.exit == 69, done
+
+
+@pytest.mark.parametrize("wall", ["+20.04", "-20.049", "+0.30004", "-3.26"])
+def test_what_is_printed_holds_the_truth(audit, clocks, wall):
+    """The value is rounded, so the error is rounded up by as much."""
+    units = {"ms": 0.001, "s": 1}
+    done = audit.run(env=clocks.env(wall))
+    value, unit, _, error, error_unit = done.stdout.split(",")[0].removeprefix("offset ").split()
+    off = abs(float(value) * units[unit] - float(wall))
+    assert off <= float(error) * units[error_unit] + 1e-9, done

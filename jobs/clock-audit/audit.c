@@ -34,6 +34,7 @@ own_report(const struct audit *a)
 		.offset = a->measured.offset.offset,
 		.error = a->measured.offset.error,
 		.at = a->measured.offset.server / 1000,
+		.mono = a->measured.offset.mono / 1000,
 	};
 
 	memcpy(r.reference, client_server(run_client(a->run))->run_id, FLEET_REFERENCE);
@@ -45,12 +46,12 @@ compare_hosts(struct audit *a, struct error *e)
 {
 	const int64_t ttl = a->settings->clock_audit.report_ttl;
 	struct fleet_report own = own_report(a);
-	const struct fleet_report *mine = a->measured.offset.valid ? &own : NULL;
+	struct fleet_report *mine = a->measured.offset.valid ? &own : NULL;
 
-	if (mine != NULL && report_write(a->run, mine, ttl, &a->fleet.refused, e) == -1)
-		return -1;
 	a->now = run_now(a->run);
 	if (report_read(a->run, mine, own.reference, a->now, ttl, &a->fleet, e) == -1)
+		return -1;
+	if (mine != NULL && report_write(a->run, mine, ttl, &a->fleet.refused, e) == -1)
 		return -1;
 	a->pair = fleet_worst(a->fleet.reports, a->fleet.n);
 	return 0;
@@ -67,6 +68,7 @@ count(struct audit *a)
 	result_count(a->result, "hosts", (int64_t)a->fleet.n);
 	result_count(a->result, "hosts-old", (int64_t)a->fleet.old);
 	result_count(a->result, "hosts-elsewhere", (int64_t)a->fleet.elsewhere);
+	result_count(a->result, "hosts-before-step", (int64_t)a->fleet.before_step);
 }
 
 static int

@@ -11,14 +11,17 @@
 #define OFFSET_MAX (INT64_C(366) * 86400 * 1000000)
 /* ms; no sum overflows. */
 #define AT_MAX INT64_C(100000000000000000)
+/* A server's clock and a host's that part by more between two reports were not only drifting. */
+#define STEP_MS 1000
+#define DRIFT_DIVISOR 1000
 /* How far ahead of now a report can be by two runs' views of one clock. */
 #define AHEAD_MS 5000
 
 void
 fleet_format(const struct fleet_report *r, struct buf *out)
 {
-	buf_printf(out, "%" PRId64 " %" PRId64 " %" PRId64 " %s", r->offset, r->error, r->at,
-	    r->reference);
+	buf_printf(out, "%" PRId64 " %" PRId64 " %" PRId64 " %s %" PRId64 " %" PRId64, r->offset,
+	    r->error, r->at, r->reference, r->since, r->mono);
 }
 
 /* Cut the next word, up to one space or the end, off ${s}. */
@@ -56,6 +59,10 @@ fleet_parse(struct bytes value, struct fleet_report *r)
 	    !number(&value, false, AT_MAX, &r->at))
 		return false;
 	reference = word(&value);
+	r->since = r->mono = 0;
+	if (value.n > 0 && (!number(&value, false, AT_MAX, &r->since) ||
+	    !number(&value, false, AT_MAX, &r->mono)))
+		return false;
 	if (reference.n > FLEET_REFERENCE || value.n > 0)
 		return false;
 	for (i = 0; i < reference.n; i++)
@@ -78,6 +85,36 @@ fleet_use(const struct fleet_report *r, const char *reference, int64_t now, int6
 	    strncmp(r->reference, reference, FLEET_REFERENCE) != 0)
 		return FLEET_ELSEWHERE;
 	return FLEET_FRESH;
+}
+
+void
+fleet_continue(struct fleet_report *own, const struct fleet_report *before)
+{
+	int64_t by_server = own->at - before->at, by_host = own->mono - before->mono;
+
+	if (strcmp(own->reference, before->reference) != 0)
+		return;
+	own->since = before->since > own->at ? 0 : before->since;
+	/* It does not say, or this host was started anew. */
+	if (before->mono == 0 || by_host < 0)
+		return;
+	if (llabs(by_server - by_host) > STEP_MS + by_host / DRIFT_DIVISOR)
+		own->since = own->at;
+}
+
+size_t
+fleet_steady(struct fleet_report *reports, size_t n, const struct fleet_report *own)
+{
+	int64_t since = own == NULL ? 0 : own->since;
+	size_t i, kept = 0;
+
+	for (i = 0; i < n; i++)
+		if (reports[i].since > since)
+			since = reports[i].since;
+	for (i = 0; i < n; i++)
+		if (reports[i].at >= since)
+			reports[kept++] = reports[i];
+	return kept;
 }
 
 static struct fleet_pair

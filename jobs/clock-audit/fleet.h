@@ -9,9 +9,14 @@
 
 /*
  * The clocks of the fleet: each host leaves what it measured in one hash, host ->
- * "<offset> <error> <at> <reference>": its clock minus the server's and the error of
+ * "<offset> <error> <at> <reference> <since> <mono>": its clock minus the server's and the error of
  * that in microseconds, when, in ms on the server's clock, and the first digits of the run_id of
  * the server that it measured against: only measurements against the same clock can be compared.
+ *
+ * And only if that clock was not set in between. A host knows it if it was: its own monotonic clock
+ * then went on by another time than the server's since its last report (the server has no such
+ * clock to ask for). <mono> is that clock, in ms, and <since> when, on the server's clock, the host
+ * last found that the server's had been set.
  * Pure: nothing here talks to Redis.
  */
 #define FLEET_KEY "coordkeep:clock"
@@ -22,6 +27,8 @@ struct fleet_report {
 	int64_t offset, error;    /* us */
 	int64_t at;               /* ms */
 	char reference[FLEET_REFERENCE + 1]; /* "" = it does not say */
+	int64_t since;            /* ms; 0 = it was not set as far as the host knows */
+	int64_t mono;             /* ms; 0 = it does not say */
 };
 
 void fleet_format(const struct fleet_report *r, struct buf *out);
@@ -36,6 +43,12 @@ enum fleet_use {
 };
 enum fleet_use fleet_use(const struct fleet_report *r, const char *reference, int64_t now,
     int64_t ttl);
+
+/* Was the server's clock set since ${before}, what this host reported last? Enter it in ${own}. */
+void fleet_continue(struct fleet_report *own, const struct fleet_report *before);
+/* Keep the reports from after the server's clock was last set, by what they and ${own} (NULL = none)
+ * say. Returns how many there are. */
+size_t fleet_steady(struct fleet_report *reports, size_t n, const struct fleet_report *own);
 
 /* Two hosts, and by how much the clock of the first is ahead of the other's. */
 struct fleet_pair {

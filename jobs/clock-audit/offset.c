@@ -84,6 +84,7 @@ take(const struct clock_sample *s, struct clock_offset *o)
 	o->error = max64(high - o->offset, o->offset - low);
 	o->round_trip = round_trip;
 	o->server = s->server;
+	o->mono = s->sent.mono_before + round_trip / 2;
 }
 
 static void

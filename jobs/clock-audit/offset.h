@@ -32,6 +32,7 @@ struct clock_offset {
 	int64_t error;        /* the truth lies within offset +- error */
 	int64_t round_trip;   /* of the sample that counts */
 	int64_t server;       /* the server's time in it */
+	int64_t mono;         /* this machine's monotonic clock at that time */
 	size_t used;          /* samples since the last jump */
 	int64_t local_jump;   /* the largest jump of the local clock, at least so far; 0 = none */
 	int64_t server_jump;  /* the same of the server's */

@@ -159,9 +159,10 @@ fetch(struct run *run, int *outcome, struct error *refused, struct error *e)
 }
 
 int
-report_read(struct run *run, const struct fleet_report *own, const char *reference, int64_t now,
+report_read(struct run *run, struct fleet_report *own, const char *reference, int64_t now,
     int64_t ttl, struct fleet *fleet, struct error *e)
 {
+	struct fleet_report before = { 0 };
 	struct bytes host, value;
 	size_t n = 0, i;
 	int outcome;
@@ -178,9 +179,15 @@ report_read(struct run *run, const struct fleet_report *own, const char *referen
 		if (!reply_string(reply_at(fleet->reply, i), &host) ||
 		    !reply_string(reply_at(fleet->reply, i + 1), &value))
 			return error_set(e, EX_PROTOCOL, "HGETALL: an entry that is no string");
-		if (own == NULL || !bytes_equal(host, own->host))
+		if (own != NULL && bytes_equal(host, own->host)) {
+			if (fleet_parse(value, &before))
+				fleet_continue(own, &before);
+		} else
 			outcome = enter(run, host, value, reference, now, ttl, fleet, e);
 	}
+	n = fleet->n;
+	fleet->n = fleet_steady(fleet->reports, n, own);
+	fleet->before_step = n - fleet->n;
 	if (own != NULL) {
 		fleet->own = fleet->n;
 		fleet->has_own = true;

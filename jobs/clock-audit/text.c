@@ -99,10 +99,10 @@ say_hosts(const struct audit *a)
 		say_host(a, i);
 	if (a->fleet.n > ROWS)
 		result_say(a->result, "  and %zu more", a->fleet.n - ROWS);
-	if (a->fleet.old + a->fleet.elsewhere + a->fleet.corrupt > 0)
+	if (a->fleet.old + a->fleet.elsewhere + a->fleet.corrupt + a->fleet.before_step > 0)
 		result_say(a->result, "  not compared: %zu too old, %zu measured against another "
-		    "server, %zu not readable", a->fleet.old, a->fleet.elsewhere,
-		    a->fleet.corrupt);
+		    "server, %zu not readable, %zu from before the server's clock was set",
+		    a->fleet.old, a->fleet.elsewhere, a->fleet.corrupt, a->fleet.before_step);
 	if (a->pair.found) {
 		audit_amount(&amount, a->pair.difference, false);
 		buf_str(&amount, " ± ");

@@ -1,5 +1,7 @@
 """clock-audit: what the hosts of the fleet leave for one another."""
 
+import time
+
 import pytest
 from harness.clocks import Clocks
 
@@ -86,9 +88,10 @@ def test_when_all_others_agree_it_is_the_server(host):
 
 def test_the_report_is_as_documented(host, r, now_ms):
     done = host("host-a", "+20", report_ttl="40s")
-    offset, error, at, reference = r.hget(KEY, "host-a").decode().split(" ")
+    offset, error, at, reference, since, mono = r.hget(KEY, "host-a").decode().split(" ")
     assert abs(int(offset) - 20 * SECOND) <= int(error) < 1000, done
-    assert abs(now_ms() - int(at)) < 60000
+    assert abs(now_ms() - int(at)) < 60000 and since == "0"
+    assert abs(time.monotonic() * 1000 - int(mono)) < 60000
     assert r.info("server")["run_id"].startswith(reference) and len(reference) == 8
     assert 0 < r.pttl(KEY) <= 40000
     assert r.hlen(KEY) == 1
@@ -168,7 +171,7 @@ def test_a_hash_that_is_no_list_of_hosts(host, r):
     pipe.execute()
     done = host("host-a")
     assert done.finding_codes() == ["reports-unreadable"], done
-    assert "10002 entries" in done.findings()[0]["text"], done
+    assert "10001 entries" in done.findings()[0]["text"], done
 
 
 @pytest.mark.parametrize("allowed, codes", [
@@ -219,3 +222,23 @@ def test_the_gauges(host, job, clocks):
     gauges = audit.metrics()
     assert gauges['coordkeep_clock_hosts{job="clock-audit"}'] == 3
     assert abs(gauges['coordkeep_clock_pair_difference_seconds{job="clock-audit"}'] - 8) < 0.01
+
+
+def test_a_step_of_the_servers_clock_is_no_disagreement(host, r):
+    """Both hosts are right; the server's clock went on by ten minutes between their reports."""
+    host("host-a", "+0")
+    host("host-b", "+0")
+    for name in (b"host-a", b"host-b"):  # as they would be if it had stood ten minutes lower
+        offset, error, at, reference, since, mono = r.hget(KEY, name).split(b" ")
+        r.hset(KEY, name, b" ".join((str(int(offset) + 600 * SECOND).encode(), error,
+                                     str(int(at) - 600000).encode(), reference, since, mono)))
+    done = host("host-a", "+0")
+    assert done.exit == 0 and done.count("hosts-before-step") == 1, done
+    # Another one, which has no report of its own yet, is told.
+    other = host("host-c", "+0")
+    assert other.exit == 0 and other.count("hosts-before-step") == 1, other
+    # What was measured since is compared again.
+    assert "hosts-disagree" not in host("host-b", "+40").finding_codes()
+    again = host("host-a", "+0")
+    assert "hosts-disagree" in again.finding_codes(), again
+    assert {"host-a", "host-b"} <= set(hosts_of(again)), again

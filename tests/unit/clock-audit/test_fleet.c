@@ -41,6 +41,10 @@ static const struct {
 	{ V("400 100 1 0123abcde"), false, 0, 0, 0, "" },
 	{ V("400 100 1 run"), false, 0, 0, 0, "" },
 	{ V("400 100 1 0123abcd x"), false, 0, 0, 0, "" },
+	{ V("400 100 1 0123abcd 1"), false, 0, 0, 0, "" },
+	{ V("400 100 1 0123abcd 1 -2"), false, 0, 0, 0, "" },
+	{ V("400 100 1 0123abcd 1 2 3"), false, 0, 0, 0, "" },
+	{ V("400 100 1 0123abcd 0 7"), true, 400, 100, 1, "0123abcd" },
 	{ V("400 100 1\n"), false, 0, 0, 0, "" },
 	{ V("400 100 1\0"), false, 0, 0, 0, "" },
 	{ V("100000000000000001 1 1"), false, 0, 0, 0, "" },
@@ -108,6 +112,49 @@ START_TEST(only_fresh_reports_of_one_server_are_compared)
 
 	strcpy(r.reference, uses[_i].theirs);
 	ck_assert(fleet_use(&r, uses[_i].ours, NOW, 1800000) == uses[_i].use);
+}
+END_TEST
+
+static const struct {
+	const char *what;
+	int64_t since, by_server, by_host, found; /* found: -1 = now */
+	const char *reference;
+} steps[] = {
+	{ "steady", 0, 600000, 600000, 0, "0123abcd" },
+	{ "drifting", 0, 600000, 598500, 0, "0123abcd" },
+	{ "forward", 0, 1200000, 600000, -1, "0123abcd" },
+	{ "back", 0, -1000, 600000, -1, "0123abcd" },
+	{ "by little over a second", 0, 11100, 10000, -1, "0123abcd" },
+	{ "a step that is known", 5, 600000, 600000, 5, "0123abcd" },
+	{ "one from the future", NOW + 1, 600000, 600000, 0, "0123abcd" },
+	{ "the host was started anew", 5, 600000, -1, 5, "0123abcd" },
+	{ "another server", 5, 9600000, 600000, 0, "fedcba98" },
+};
+
+START_TEST(a_step_of_the_servers_clock_is_noticed)
+{
+	struct fleet_report own = { .at = NOW, .mono = 90000000, .reference = "0123abcd" };
+	struct fleet_report before = { .at = NOW - steps[_i].by_server,
+		.mono = 90000000 - steps[_i].by_host, .since = steps[_i].since };
+
+	strcpy(before.reference, steps[_i].reference);
+	fleet_continue(&own, &before);
+	ck_assert_msg(own.since == (steps[_i].found == -1 ? NOW : steps[_i].found), "%s: %lld",
+	    steps[_i].what, (long long)own.since);
+}
+END_TEST
+
+START_TEST(reports_from_before_a_step_do_not_count)
+{
+	struct fleet_report r[] = { { .at = 10, .offset = 1 }, { .at = 20, .since = 15, .offset = 2 },
+		{ .at = 15, .offset = 3 } };
+	struct fleet_report own = { .at = 30, .since = 18 };
+
+	ck_assert_uint_eq(fleet_steady(r, 3, NULL), 2);
+	ck_assert(r[0].offset == 2 && r[1].offset == 3);
+	ck_assert_uint_eq(fleet_steady(r, 2, &own), 1);
+	ck_assert_int_eq(r[0].offset, 2);
+	ck_assert_uint_eq(fleet_steady(r, 0, &own), 0);
 }
 END_TEST
 
@@ -221,6 +268,8 @@ suite_fleet(void)
 	tcase_add_loop_test(t, a_report_is_read_or_refused, 0, COUNT(values));
 	tcase_add_loop_test(t, a_report_is_written_and_read_back, 0, 2);
 	tcase_add_loop_test(t, only_fresh_reports_of_one_server_are_compared, 0, COUNT(uses));
+	tcase_add_loop_test(t, a_step_of_the_servers_clock_is_noticed, 0, COUNT(steps));
+	tcase_add_test(t, reports_from_before_a_step_do_not_count);
 	tcase_add_test(t, one_host_is_no_pair);
 	tcase_add_test(t, each_is_under_the_limit_and_the_pair_is_not);
 	tcase_add_test(t, what_is_certain_goes_before_what_is_large);

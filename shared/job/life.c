@@ -1,50 +1,14 @@
 #include "job/run.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-
 #include "base/clock.h"
+#include "job/guard.h"
 #include "job/output.h"
 #include "job/result_data.h"
 #include "job/run_data.h"
-
-/* Under a sanitizer the process has to stay traceable. */
-#if defined(__SANITIZE_ADDRESS__)
-#define TRACED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define TRACED 1
-#endif
-#endif
-#ifndef TRACED
-#define TRACED 0
-#endif
-
-/* Nothing of this process's memory, which can hold secrets, goes to a core
- * file, and no file that it opens becomes its standard output. */
-static void
-guard_process(void)
-{
-	struct rlimit none = { 0, 0 };
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDONLY);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		(void)close(fd);
-	(void)umask(077);
-	(void)setrlimit(RLIMIT_CORE, &none);
-	if (!TRACED)
-		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	signals_catch();
-}
 
 static int
 begin(struct run *r, struct error *e)
@@ -214,11 +178,11 @@ job_main(const struct job *job, int argc, char **argv)
 	struct run *r;
 	int code;
 
-	guard_process();
 	if ((r = calloc(1, sizeof(*r))) == NULL) {
 		(void)fprintf(stderr, "%s: out of memory\n", job->name);
 		return EX_SOFTWARE;
 	}
+	guard_process(r);
 	r->job = job;
 	r->code = -1;
 	code = run_all(r, argc, argv);

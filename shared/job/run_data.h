@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "job/options.h"
 #include "job/progress.h"
@@ -32,6 +33,7 @@ struct run {
 	bool calm;                  /* that needs nobody's attention: a signal, a pause, a lease */
 	char why[480];              /* it was stopped, a sentence */
 	int code;                   /* the exit code; -1 = not yet known */
+	rlim_t core_limit;          /* the soft limit on core files at the start */
 	struct progress progress;
 };
 

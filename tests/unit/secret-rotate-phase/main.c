@@ -10,6 +10,10 @@ Suite *suite_envfile(void);
 Suite *suite_rotation(void);
 Suite *suite_phase(void);
 Suite *suite_orders(void);
+Suite *suite_local(void);
+Suite *suite_processes(void);
+Suite *suite_source(void);
+Suite *suite_commands(void);
 
 static Suite *(*const suites[])(void) = {
 	suite_hosts,
@@ -18,6 +22,10 @@ static Suite *(*const suites[])(void) = {
 	suite_rotation,
 	suite_phase,
 	suite_orders,
+	suite_local,
+	suite_processes,
+	suite_source,
+	suite_commands,
 	NULL
 };
 

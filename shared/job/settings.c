@@ -264,15 +264,17 @@ const struct config_option settings_table[] = {
 	TEXT("secret-rotate-phase", "new_secret_file", rotate.new_secret_file, "",
 	    "The file in which a secret manager leaves the new secret (source = file)."),
 	TEXT("secret-rotate-phase", "new_secret_command", rotate.new_secret_command, "",
-	    "A command that prints the new secret (source = command)."),
+	    "A command that prints the new secret (source = command). It finds the rotation's id in "
+	    "COORDKEEP_ROTATION."),
 	TEXT("secret-rotate-phase", "state_dir", rotate.state_dir, "/var/lib/coordkeep/rotation",
 	    "This host's copies of the rotation's record; they hold no secret."),
 	TEXT("secret-rotate-phase", "check_command", rotate.check_command, "",
-	    "A command that prints the fingerprints of what the coordinators on this host run, where "
-	    "/proc cannot tell; empty looks into /proc."),
+	    "A command that prints what the coordinators on this host run, where /proc cannot tell: a "
+	    "line a process, the fingerprints of both secrets, - where there is none. Empty looks into "
+	    "/proc."),
 	TEXT("secret-rotate-phase", "reload_command", rotate.reload_command,
 	    "systemctl reload coordinator",
-	    "Run after the environment file was changed."),
+	    "Run after the environment file was changed; empty: restart_command at once."),
 	TEXT("secret-rotate-phase", "restart_command", rotate.restart_command,
 	    "systemctl restart coordinator",
 	    "Run when the reload left a process with another secret than the file's."),

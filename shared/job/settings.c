@@ -94,7 +94,7 @@ const struct config_option settings_table[] = {
 
 	SPAN("job", "max_runtime", job.max_runtime, "0s", 0, DAY,
 	    "A run ends itself after this time and the next one goes on; 0s is the job's own: 60s, "
-	    "escalate-dead 45s."),
+	    "escalate-dead 45s, ttl-fixer --pressure 10m."),
 	SPAN("job", "lease_ttl", job.lease_ttl, "60s", SECOND, HOUR,
 	    "The TTL of the lease that keeps a second run of the same job out. It is renewed while the "
 	    "job runs; a run that was killed blocks the next one for this long at most."),

@@ -22,6 +22,7 @@ struct running {
 	struct buf *output;
 	size_t output_left;
 	bool ended;
+	bool leave; /* at the time-out: do not end it */
 	int wait_status;
 };
 
@@ -137,7 +138,8 @@ attend(struct running *r, int64_t timeout_ms)
 	while (!r->ended && (passed = clock_mono_ms() - start) < timeout_ms)
 		step(r, timeout_ms - passed);
 	if (!r->ended) {
-		end_group(r);
+		if (!r->leave)
+			end_group(r);
 		return (struct command_result){ COMMAND_TIMEOUT, 0 };
 	}
 	/* What it wrote before it ended is in the pipe (at most 1 MB of it). A
@@ -146,11 +148,9 @@ attend(struct running *r, int64_t timeout_ms)
 	return result_of(r->wait_status);
 }
 
-struct command_result
-command_run(const char *command, const char *const *env, struct bytes input,
-    struct buf *output, size_t output_max, int64_t timeout_ms)
+static struct command_result
+run(struct running *r, const char *command, const char *const *env, int64_t timeout_ms)
 {
-	struct running r = { .input = input, .output = output, .output_left = output_max };
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, normal = { .sa_handler = SIG_DFL };
 	struct sigaction pipe_before, child_before;
 	struct command_result result;
@@ -159,16 +159,33 @@ command_run(const char *command, const char *const *env, struct bytes input,
 	 * started with SIGCHLD ignored would never learn how a child ended. */
 	(void)sigaction(SIGPIPE, &ignore, &pipe_before);
 	(void)sigaction(SIGCHLD, &normal, &child_before);
-	if (command_child_start(&r.child, command, env, output != NULL) == -1) {
+	if (command_child_start(&r->child, command, env, r->output != NULL) == -1) {
 		result = (struct command_result){ COMMAND_FAILED, errno };
 	} else {
-		result = attend(&r, timeout_ms);
-		close_end(&r.child.input);
-		close_end(&r.child.output);
+		result = attend(r, timeout_ms);
+		close_end(&r->child.input);
+		close_end(&r->child.output);
 	}
 	(void)sigaction(SIGCHLD, &child_before, NULL);
 	(void)sigaction(SIGPIPE, &pipe_before, NULL);
 	return result;
+}
+
+struct command_result
+command_run(const char *command, const char *const *env, struct bytes input,
+    struct buf *output, size_t output_max, int64_t timeout_ms)
+{
+	struct running r = { .input = input, .output = output, .output_left = output_max };
+
+	return run(&r, command, env, timeout_ms);
+}
+
+struct command_result
+command_run_leaving(const char *command, const char *const *env, int64_t timeout_ms)
+{
+	struct running r = { .leave = true };
+
+	return run(&r, command, env, timeout_ms);
 }
 
 void

@@ -8,7 +8,7 @@
 enum command_end {
 	COMMAND_EXITED,   /* status holds the exit status */
 	COMMAND_SIGNALED, /* status holds the signal */
-	COMMAND_TIMEOUT,  /* ended by us: what it did is unknown */
+	COMMAND_TIMEOUT,  /* it took too long: what it did is unknown */
 	COMMAND_FAILED    /* could not be started: status holds errno */
 };
 
@@ -29,6 +29,10 @@ struct command_result {
  */
 struct command_result command_run(const char *command, const char *const *env,
     struct bytes input, struct buf *output, size_t output_max, int64_t timeout_ms);
+/* The same without input and output, for a command that may start something
+ * which is to live on: after ${timeout_ms} it is left alone, not ended. */
+struct command_result command_run_leaving(const char *command, const char *const *env,
+    int64_t timeout_ms);
 /* "exited with status 3", "was ended by signal 9", "took longer than 10s". */
 void command_describe(const struct command_result *r, int64_t timeout_ms, char *out,
     size_t size);

@@ -341,7 +341,7 @@ little_room(void)
 	struct error e = { 0 };
 
 	ck_assert_int_eq(file_make_directory(dir, 0700, &e), 0);
-	if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	if (unshare(CLONE_NEWNS) == 0 && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
 	    mount("tmpfs", dir, "tmpfs", 0, "size=64k") == 0)
 		return true;
 	(void)signal(SIGXFSZ, SIG_IGN);

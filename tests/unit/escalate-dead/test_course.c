@@ -189,7 +189,7 @@ START_TEST(test_never)
 	bool alive;
 	int i;
 
-	for (i = 0; i < 200000; i++) {
+	for (i = 0; i < 50000; i++) {
 		f = random_facts(&seed);
 		c = course_of(&f);
 		alive = f.life_now || (f.verdict == VERDICT_ALIVE && f.heartbeat);

@@ -4,7 +4,6 @@
 
 #define MERGES_MAX 5    /* how often another host may be quicker */
 #define PHASES_MAX 8    /* in one run */
-#define DECISION_MS 10000 /* how old the reports may be that a move relies on */
 
 /* ---- the record ---- */
 
@@ -68,15 +67,24 @@ flow_record(const struct flow_ops *o, const struct flow_settings *s, struct flow
 	return save_copy(o, v, e);
 }
 
+static int
+too_late(struct error *e)
+{
+	return error_set(e, EX_TEMPFAIL,
+	    "the run was held up: the reports that it read are no longer of the moment");
+}
+
 int
 flow_put(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
-    struct error *e)
+    int64_t deadline, struct error *e)
 {
 	enum put_result result;
 
-	if (o->record_put(o->ctx, v->rotation.epoch, 0, next,
+	if (o->record_put(o->ctx, v->rotation.epoch, deadline, next,
 	    strcmp(v->rotation.turn, next->turn) != 0, &result, e) == -1)
 		return -1;
+	if (result == PUT_TOO_LATE)
+		return too_late(e);
 	if (result != PUT_DONE)
 		return error_set(e, EX_TEMPFAIL,
 		    "somebody else changed the rotation at the same time: look at --status");
@@ -340,12 +348,11 @@ phase_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_
 		o->note(o->ctx, NOTE_PHASE, v);
 		return 0;
 	}
-	if (o->record_put(o->ctx, v->rotation.epoch, at + DECISION_MS, &v->decision.next,
+	if (o->record_put(o->ctx, v->rotation.epoch, at + FLOW_DECISION, &v->decision.next,
 	    strcmp(v->decision.next.turn, v->rotation.turn) != 0, &result, e) == -1)
 		return -1;
 	if (result == PUT_TOO_LATE)
-		return error_set(e, EX_TEMPFAIL,
-		    "the run was held up: the reports that it read are no longer of the moment");
+		return too_late(e);
 	*moved = true;
 	if (result != PUT_DONE)
 		return 0;

@@ -112,9 +112,12 @@ int flow_record(const struct flow_ops *o, const struct flow_settings *s, struct 
 /* Look and report, nothing else. */
 int flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e);
-/* Write the next record that an order made; v->rotation becomes it. EX_TEMPFAIL on a conflict. */
+/* How long after the reports were read they may be relied on, ms. */
+#define FLOW_DECISION 10000
+/* Write the next record that an order made; v->rotation becomes it. EX_TEMPFAIL on a conflict,
+ * or if Redis's time is past ${deadline} (0 = any). */
 int flow_put(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
-    struct error *e);
+    int64_t deadline, struct error *e);
 /* A whole run: this host's part of the phase, and on to the next phase where all have done
  * theirs. v->census and v->decision say what it waits for at its end. */
 int flow_run(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,

@@ -97,8 +97,9 @@ phase_aim(const struct rotation *r, const struct state *s, struct pair *target)
 			return AIM_MISMATCH;
 	}
 	if (r->phase == PHASE_HOLD) {
-		/* To accept one more is no change of what it signs, and drops nothing. */
-		if (r->then != PHASE_PROMOTE || s->file.other[0] != '\0')
+		/* To accept one more is no change of what it signs, and drops nothing but,
+		 * where it has one, a secret that an earlier rotation has retired. */
+		if (r->then != PHASE_PROMOTE || pair_agrees(r, &s->file))
 			return AIM_STAY;
 		if (strcmp(s->file.sign, r->sign) == 0)
 			memcpy(target->other, r->other, FINGERPRINT_SIZE);
@@ -126,8 +127,8 @@ phase_activate(const struct rotation *r, const struct state *s)
 			continue;
 		/* In hold a restart must not change what is signed, nor drop a secret. */
 		if (r->phase == PHASE_HOLD && (strcmp(s->pair[i].sign, s->file.sign) != 0 ||
-		    (s->pair[i].other[0] != '\0' &&
-		    !pair_accepts(&s->file, s->pair[i].other))))
+		    (pair_accepts(&s->pair[i], r->sign) && !pair_accepts(&s->file, r->sign)) ||
+		    (pair_accepts(&s->pair[i], r->other) && !pair_accepts(&s->file, r->other))))
 			return false;
 		differs = true;
 	}

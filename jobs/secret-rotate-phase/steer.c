@@ -5,12 +5,23 @@
 #include "orders.h"
 
 static int
+check_start(const struct flow_ops *o, const struct flow_settings *s, const struct start *start,
+    struct flow_view *v, char sign[FINGERPRINT_SIZE], int64_t *at, struct error *e)
+{
+	*at = o->now(o->ctx);
+	if (o->reports_read(o->ctx, &v->reports, e) == -1)
+		return -1;
+	return order_start_check(&v->rotation, start, &v->reports, &s->phase, *at, sign, e);
+}
+
+static int
 make_start(const struct flow_ops *o, const struct flow_settings *s,
     const struct steering *steering, struct flow_view *v, struct rotation *next,
-    struct error *e)
+    int64_t *deadline, struct error *e)
 {
 	struct start start = { .hosts = steering->hosts, .list = s->list, .self = s->self };
 	char sign[FINGERPRINT_SIZE], fresh[FINGERPRINT_SIZE], id[33];
+	int64_t at;
 
 	/* Our own report has to be of now, like the others'. */
 	if (flow_report(o, s, v, e) == -1)
@@ -19,11 +30,13 @@ make_start(const struct flow_ops *o, const struct flow_settings *s,
 		*e = v->trouble;
 		return -1;
 	}
-	if (o->reports_read(o->ctx, &v->reports, e) == -1 ||
-	    order_start_check(&v->rotation, &start, &v->reports, &s->phase, o->now(o->ctx), sign,
-	    e) == -1 || o->fresh(o->ctx, id, fresh, e) == -1)
+	/* Once before the source is asked, once after, since that can take its time. */
+	if (check_start(o, s, &start, v, sign, &at, e) == -1 ||
+	    o->fresh(o->ctx, id, fresh, e) == -1 ||
+	    check_start(o, s, &start, v, sign, &at, e) == -1)
 		return -1;
-	return order_start(&v->rotation, &start, id, sign, fresh, o->now(o->ctx), next, e);
+	*deadline = at + FLOW_DECISION;
+	return order_start(&v->rotation, &start, id, sign, fresh, at, next, e);
 }
 
 static int
@@ -71,13 +84,14 @@ give_turn(const struct flow_ops *o, const struct steering *steering, struct flow
 static int
 make_next(const struct flow_ops *o, const struct flow_settings *s,
     const struct steering *steering, struct flow_view *v, struct rotation *next,
-    struct error *e)
+    int64_t *deadline, struct error *e)
 {
 	int64_t now = o->now(o->ctx);
 
+	*deadline = 0;
 	switch (steering->order) {
 	case ORDER_START:
-		return make_start(o, s, steering, v, next, e);
+		return make_start(o, s, steering, v, next, deadline, e);
 	case ORDER_ABORT:
 		return order_abort(&v->rotation, now, next, e);
 	case ORDER_ROLLBACK:
@@ -96,6 +110,7 @@ steer(const struct flow_ops *o, const struct flow_settings *s, const struct stee
     struct flow_view *v, struct error *e)
 {
 	struct rotation next;
+	int64_t deadline;
 
 	if (flow_record(o, s, v, e) == -1)
 		return -1;
@@ -105,7 +120,7 @@ steer(const struct flow_ops *o, const struct flow_settings *s, const struct stee
 		    "wait until another host has reported, or give the order there");
 	if (steering->order == ORDER_TURN)
 		return give_turn(o, steering, v, e);
-	if (make_next(o, s, steering, v, &next, e) == -1)
+	if (make_next(o, s, steering, v, &next, &deadline, e) == -1)
 		return -1;
-	return flow_put(o, v, &next, e);
+	return flow_put(o, v, &next, deadline, e);
 }

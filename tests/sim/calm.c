@@ -40,18 +40,6 @@ newest_copy(const struct sim *s)
 	return newest;
 }
 
-/* A whole run, undisturbed. */
-static void
-run_whole(struct sim *s, struct host *h, enum order order, bool trust)
-{
-	run_begin(s, h, order, NULL, h->booting);
-	h->run[0].settings.trust |= trust;
-	while (h->run[0].active && s->failure[0] == '\0') {
-		run_resume(&h->run[0]);
-		sim_check(s);
-	}
-}
-
 /* A restart that brought nothing up: a person looks why, and starts them. */
 static void
 start_all(struct host *h)

@@ -46,12 +46,16 @@ effect_record_read(void *ctx, struct rotation *record, bool *there, struct error
 	return 0;
 }
 
-/* A move of the phase relies on what each host saw of itself, not too long ago. */
+/* A move of the phase relies on what each host saw of itself, not too long ago.
+ * (From drain back to promote one host's word is enough.) */
 static void
-check_evidence(struct sim *s, const struct rotation *before)
+check_evidence(struct sim *s, const struct rotation *before, const struct rotation *next)
 {
 	size_t i, at;
 
+	if (next->phase == before->phase || before->phase == PHASE_IDLE ||
+	    (before->phase == PHASE_DRAIN && next->phase == PHASE_PROMOTE))
+		return;
 	for (i = 0; i < s->hosts; i++) {
 		at = hosts_find(&before->hosts, s->host[i].name);
 		if (at < before->hosts.n &&
@@ -78,8 +82,8 @@ effect_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct r
 	if (deadline != 0 && s->now > deadline && !sim_off(s, GUARD_DEADLINE))
 		return 0;
 	*result = PUT_DONE;
-	if (deadline != 0 && next->phase != before.phase)
-		check_evidence(s, &before);
+	if (deadline != 0)
+		check_evidence(s, &before, next);
 	s->redis.there = true;
 	s->redis.record = *next;
 	if (!turn) {
@@ -190,11 +194,6 @@ effect_copy_write(void *ctx, const struct copy *copy, struct error *e)
 	struct run *r = give_way(ctx);
 
 	(void)e;
-	if (sim_off(r->sim, GUARD_COPY_FIRST)) {
-		r->unsaved = *copy;
-		r->has_unsaved = true;
-		return 0;
-	}
 	r->host->disk.copy = *copy;
 	return 0;
 }
@@ -323,7 +322,7 @@ effect_fresh(void *ctx, char id[33], char fp[FINGERPRINT_SIZE], struct error *e)
 	for (i = 0; i < r->sim->hosts; i++) {
 		report = reports_find(&r->sim->redis.reports, r->sim->host[i].name);
 		if (hosts_find(&r->host->hosts, r->sim->host[i].name) == r->host->hosts.n &&
-		    (report == NULL || r->sim->now - report->time > HOUR))
+		    (report == NULL || r->sim->now - report->time >= HOUR))
 			return error_set(e, EX_CRITICAL, "the list lacks a host");
 	}
 	sim_secret(r->sim, fp);
@@ -340,9 +339,10 @@ effect_heartbeat(void *ctx, const char *name, bool *named, struct error *e)
 
 	(void)e;
 	*named = false;
+	/* A heartbeat lasts longer than a restart takes. */
 	for (i = 0; i < r->sim->hosts; i++) {
-		if (strcmp(r->sim->host[i].name, name) == 0)
-			*named = host_running(&r->sim->host[i]);
+		if (strcmp(r->sim->host[i].name, name) == 0 && r->sim->host[i].up)
+			*named = true;
 	}
 	if (sim_off(r->sim, GUARD_EXCLUDE))
 		*named = false;

@@ -5,15 +5,11 @@
 
 #define STACK_SIZE (768 * 1024)
 
-/* ---- runs ---- */
+/* What happens often, in four moods: nothing more than else; Redis is lost;
+ * hosts go and come; runs are killed and frozen. */
+enum mood { MOOD_PLAIN, MOOD_REDIS, MOOD_HOSTS, MOOD_RUNS, MOODS };
 
-static void
-save_late(struct run *r)
-{
-	if (r->has_unsaved)
-		r->host->disk.copy = r->unsaved;
-	r->has_unsaved = false;
-}
+/* ---- runs ---- */
 
 static void
 run_main(void)
@@ -28,7 +24,6 @@ run_main(void)
 		r->result = steer(&ops, &r->settings, &r->steering, &r->view, &r->error);
 	if (r->result == 0)
 		r->result = flow_run(&ops, &r->settings, &r->view, &r->error);
-	save_late(r);
 	r->ended = true;
 	(void)swapcontext(&r->context, &r->sim->scheduler);
 }
@@ -68,7 +63,7 @@ run_begin(struct sim *s, struct host *h, enum order order, const char *argument,
 	r->sim = s;
 	r->host = h;
 	r->active = true;
-	r->ended = r->has_unsaved = false;
+	r->ended = false;
 	r->frozen_until = 0;
 	memset(&r->view, 0, sizeof(r->view));
 	memset(&r->error, 0, sizeof(r->error));
@@ -95,7 +90,8 @@ start_coordinators(struct host *h)
 {
 	size_t i;
 
-	h->booting = h->restored = false;
+	h->booting = h->ignorant = false;
+	h->synced = h->disk.copy;
 	for (i = 0; i < h->processes; i++)
 		process_start(h, &h->process[i], false);
 }
@@ -120,6 +116,21 @@ void
 run_abandon(struct run *r)
 {
 	r->active = false;
+}
+
+void
+run_whole(struct sim *s, struct host *h, enum order order, bool trust)
+{
+	struct run *r = free_run(s, h);
+
+	if (r == NULL)
+		return;
+	run_begin(s, h, order, NULL, h->booting);
+	r->settings.trust |= trust;
+	while (r->active && s->failure[0] == '\0') {
+		run_resume(r);
+		sim_check(s);
+	}
 }
 
 /* ---- what happens ---- */
@@ -160,10 +171,10 @@ event_time(struct sim *s)
 {
 	uint64_t kind = sim_random(s, 100);
 
-	if (kind < 70)
-		s->now += 1 + (int64_t)sim_random(s, 3 * MINUTE);
-	else if (kind < 95)
-		s->now += (int64_t)sim_random(s, 30 * MINUTE);
+	if (kind < 80)
+		s->now += 1 + (int64_t)sim_random(s, MINUTE);
+	else if (kind < 98)
+		s->now += (int64_t)sim_random(s, 20 * MINUTE);
 	else
 		s->now += (int64_t)sim_random(s, 14 * HOUR);
 }
@@ -180,8 +191,8 @@ event_freeze_or_crash(struct sim *s)
 		sim_trace(s, "%s: run killed", h->name);
 		run_abandon(r);
 	} else {
-		r->frozen_until = s->now + (int64_t)sim_random(s, sim_chance(s, 20) ? 60 * HOUR :
-		    3 * HOUR);
+		r->frozen_until = s->now + (int64_t)sim_random(s, sim_chance(s, 10) ? 60 * HOUR :
+		    HOUR);
 		sim_trace(s, "%s: run frozen", h->name);
 	}
 }
@@ -242,26 +253,49 @@ event_message(struct sim *s)
 }
 
 static void
+host_down(struct sim *s, struct host *h)
+{
+	size_t i;
+
+	sim_trace(s, "%s: down", h->name);
+	h->up = h->booting = h->hurt = h->restart_pending = false;
+	h->away_since = s->now;
+	host_kill_processes(h);
+	for (i = 0; i < SIM_RUNS; i++)
+		run_abandon(&h->run[i]);
+	if (sim_off(s, GUARD_COPY_SYNC))
+		h->disk.copy = h->synced;
+}
+
+static void
+redis_restore(struct sim *s, const struct redis *snapshot)
+{
+	s->redis_lost = true;
+	s->redis = *snapshot;
+	sim_trace(s, "redis restored: epoch %llu %s", (unsigned long long)s->redis.record.epoch,
+	    phase_name(s->redis.record.phase));
+}
+
+static void
 event_host(struct sim *s)
 {
 	struct host *h = some_host(s);
-	size_t i;
+	const struct redis *snapshot = &s->snapshot[sim_random(s, SIM_SNAPSHOTS)];
 
-	if (h->up && sim_chance(s, 35)) {
-		sim_trace(s, "%s: down", h->name);
-		h->up = h->booting = h->hurt = h->restart_pending = false;
-		h->away_since = s->now;
-		host_kill_processes(h);
-		for (i = 0; i < SIM_RUNS; i++)
-			run_abandon(&h->run[i]);
-	} else if (!h->up && (!h->excluded || sim_chance(s, 30))) {
+	if (h->up && sim_chance(s, 25)) {
+		host_down(s, h);
+	} else if (!h->up && (!h->excluded || (sim_chance(s, 30) && s->redis.there))) {
 		/* Set up again from an old backup: that takes longer than host_timeout. */
 		if (s->now - h->away_since > HOUR && sim_chance(s, 30) && s->redis.there) {
 			h->disk = h->image;
-			h->restored = true;
+			h->ignorant = true;
 			sim_trace(s, "%s: disk restored", h->name);
 		}
 		h->up = h->booting = true;
+		h->ignorant |= h->excluded;
+		/* The worst moment for it. */
+		if (h->ignorant && snapshot->there && s->seed % MOODS == MOOD_HOSTS)
+			redis_restore(s, snapshot);
 		sim_trace(s, "%s: boots", h->name);
 		if (sim_off(s, GUARD_CATCH_UP))
 			start_coordinators(h);
@@ -270,16 +304,17 @@ event_host(struct sim *s)
 	}
 }
 
-/* A host whose disk was restored knows nothing, and where Redis lost the record
- * too it cannot even see that there was one. That takes a person: the man page
- * says so. Here the two do not come together. */
+/* A host whose disk was restored, or that was excluded and comes back, knows
+ * nothing, and where Redis has lost the record too it cannot even see that
+ * there was one. That takes a person: the man page says so. Here the two do not
+ * come together. */
 static bool
-disk_is_lost(const struct sim *s)
+one_is_ignorant(const struct sim *s)
 {
 	size_t i;
 
 	for (i = 0; i < s->hosts; i++) {
-		if (s->host[i].restored)
+		if (s->host[i].ignorant)
 			return true;
 	}
 	return false;
@@ -292,17 +327,57 @@ event_redis(struct sim *s)
 
 	if (sim_chance(s, 60)) {
 		*snapshot = s->redis;
-	} else if (disk_is_lost(s) && !snapshot->there) {
+	} else if (one_is_ignorant(s) && !snapshot->there) {
 		return;
 	} else if (sim_chance(s, 50)) {
-		s->redis_lost = true;
-		s->redis = *snapshot;
-		sim_trace(s, "redis restored: epoch %llu %s",
-		    (unsigned long long)s->redis.record.epoch, phase_name(s->redis.record.phase));
-	} else if (!disk_is_lost(s) && sim_chance(s, 50)) {
+		redis_restore(s, snapshot);
+	} else if (!one_is_ignorant(s) && sim_chance(s, 50)) {
 		s->redis_lost = true;
 		memset(&s->redis, 0, sizeof(s->redis));
 		sim_trace(s, "redis flushed");
+	}
+}
+
+/* A good while: every host that is up runs whole runs, as cron starts them. */
+static void
+quiet(struct sim *s, int rounds)
+{
+	size_t i;
+
+	for (; rounds > 0 && s->failure[0] == '\0'; rounds--) {
+		for (i = 0; i < s->hosts; i++) {
+			if (s->host[i].up)
+				run_whole(s, &s->host[i], ORDER_NONE, false);
+		}
+		event_message(s);
+		s->now += MINUTE + (int64_t)sim_random(s, 14 * MINUTE);
+	}
+}
+
+static void
+event_quiet(struct sim *s)
+{
+	quiet(s, 1 + (int)sim_random(s, 6));
+	if (s->redis.record.phase == PHASE_DRAIN && sim_chance(s, 50))
+		s->now += 25 * HOUR;
+}
+
+/* The power goes and comes again, for the hosts and for Redis. */
+static void
+event_power_cut(struct sim *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->hosts; i++) {
+		if (s->host[i].up)
+			host_down(s, &s->host[i]);
+	}
+	if (s->snapshot[0].there && !one_is_ignorant(s))
+		redis_restore(s, &s->snapshot[0]);
+	s->now += (int64_t)sim_random(s, 2 * HOUR);
+	for (i = 0; i < s->hosts; i++) {
+		if (!s->host[i].excluded)
+			s->host[i].up = s->host[i].booting = true;
 	}
 }
 
@@ -332,7 +407,11 @@ event_order(struct sim *s)
 
 	if (!h->up || h->booting || free_run(s, h) == NULL)
 		return;
-	if (r->phase == PHASE_IDLE)
+	if (r->phase == PHASE_IDLE && sim_chance(s, 50)) {
+		/* At a time when all is well. */
+		quiet(s, 1);
+		run_whole(s, h, ORDER_START, false);
+	} else if (r->phase == PHASE_IDLE)
 		run_begin(s, h, ORDER_START, NULL, false);
 	else if (sim_chance(s, 70))
 		return;
@@ -356,32 +435,34 @@ event_source(struct sim *s)
 }
 
 static const struct {
-	unsigned weight;
+	unsigned weight[MOODS];
 	void (*event)(struct sim *s);
 } events[] = {
-	{ 560, event_step_run },
-	{ 120, event_begin_run },
-	{ 70, event_time },
-	{ 15, event_freeze_or_crash },
-	{ 60, event_process },
-	{ 30, event_message },
-	{ 8, event_host },
-	{ 8, event_redis },
-	{ 25, event_order },
-	{ 4, event_source },
+	{ { 560, 560, 560, 560 }, event_step_run },
+	{ { 120, 120, 120, 120 }, event_begin_run },
+	{ { 30, 30, 30, 30 }, event_time },
+	{ { 15, 15, 8, 50 }, event_freeze_or_crash },
+	{ { 60, 60, 60, 60 }, event_process },
+	{ { 30, 30, 30, 30 }, event_message },
+	{ { 8, 8, 30, 8 }, event_host },
+	{ { 8, 40, 16, 24 }, event_redis },
+	{ { 25, 25, 25, 25 }, event_order },
+	{ { 4, 4, 4, 4 }, event_source },
+	{ { 12, 12, 12, 12 }, event_quiet },
+	{ { 0, 2, 2, 0 }, event_power_cut },
 };
 
 void
 sim_event(struct sim *s)
 {
-	unsigned total = 0;
+	unsigned mood = s->seed % MOODS, total = 0;
 	uint64_t pick;
 	size_t i;
 
 	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++)
-		total += events[i].weight;
+		total += events[i].weight[mood];
 	pick = sim_random(s, total);
-	for (i = 0; pick >= events[i].weight; i++)
-		pick -= events[i].weight;
+	for (i = 0; pick >= events[i].weight[mood]; i++)
+		pick -= events[i].weight[mood];
 	events[i].event(s);
 }

@@ -26,7 +26,7 @@ enum safeguard {
 	GUARD_FRESH,      /* and while younger than host_timeout */
 	GUARD_DEADLINE,   /* a move is refused when its reports are no longer of the moment */
 	GUARD_PUT_BACK,   /* a lost or older record is put back from the copy */
-	GUARD_COPY_FIRST, /* the copy is on disk before anything is done */
+	GUARD_COPY_SYNC,  /* the copy is on disk, not only written: a host that loses power has it */
 	GUARD_PROCESSES,  /* reports tell of the processes, not of the file alone */
 	GUARD_CONFIRM,    /* agreement is asked for twice */
 	GUARD_DRAIN_TIME,
@@ -81,8 +81,6 @@ struct run {
 	struct steering steering;
 	struct flow_settings settings;
 	struct flow_view view;
-	struct copy unsaved;        /* without GUARD_COPY_FIRST */
-	bool has_unsaved;
 	int result;
 	struct error error;
 	ucontext_t context;
@@ -94,8 +92,9 @@ struct host {
 	char list[FINGERPRINT_SIZE];
 	struct hosts hosts;         /* in its config */
 	struct disk disk, image;    /* image: an old backup of the disk */
+	struct copy synced;         /* without GUARD_COPY_SYNC: what a loss of power leaves */
 	bool up, booting;           /* booting: up, but the coordinators wait for the catch-up */
-	bool restored;              /* its disk was, and it has not caught up yet */
+	bool ignorant;              /* an old disk, or excluded: has not caught up yet */
 	bool hurt;                  /* a restart of ours left it without coordinators */
 	bool excluded;
 	bool restart_pending;       /* a command timed out and goes on by itself */
@@ -156,6 +155,8 @@ void run_begin(struct sim *s, struct host *h, enum order order, const char *argu
     bool catch_up);
 void run_resume(struct run *r);
 void run_abandon(struct run *r);
+/* From its beginning to its end, undisturbed. ${trust}: with --force. */
+void run_whole(struct sim *s, struct host *h, enum order order, bool trust);
 /* One random step of the world. */
 void sim_event(struct sim *s);
 /* From now on nothing goes wrong any more: does what was begun come to its end? */

@@ -8,7 +8,7 @@
 const char *const guard_names[GUARDS] = {
 	[GUARD_LOCK] = "lock", [GUARD_EPOCH] = "epoch", [GUARD_FRESH] = "fresh",
 	[GUARD_DEADLINE] = "deadline", [GUARD_PUT_BACK] = "put-back",
-	[GUARD_COPY_FIRST] = "copy-first", [GUARD_PROCESSES] = "processes",
+	[GUARD_COPY_SYNC] = "copy-sync", [GUARD_PROCESSES] = "processes",
 	[GUARD_CONFIRM] = "confirm", [GUARD_DRAIN_TIME] = "drain-time",
 	[GUARD_DRAIN_PASS] = "drain-pass", [GUARD_SOURCE] = "source",
 	[GUARD_EXCLUDE] = "exclude", [GUARD_LISTS] = "lists", [GUARD_HOLD] = "hold",

@@ -189,7 +189,8 @@ install: all ## programs, man pages, config, cron file, units (DESTDIR, PREFIX)
 	$(if $(MAN5),install -m 644 $(MAN5) $(mandir)/man5)
 	$(if $(MAN7),install -m 644 $(MAN7) $(mandir)/man7)
 	install -m 644 README.md LICENSE conf/coordkeep.ini conf/redis-acl.conf conf/result.schema.json $(docdir)
-	$(if $(wildcard conf/prometheus/*.yml),install -m 644 $(wildcard conf/prometheus/*.yml) $(docdir))
+	install -m 644 conf/prometheus/coordkeep.rules.yml $(docdir)
+	install -m 644 conf/grafana/coordkeep.json $(docdir)/grafana-dashboard.json
 	$(foreach u,$(UNITFILES),$(call with_prefix,$(u),$(libdir)/systemd/system/$(notdir $(u))) &&) true
 	install -m 644 conf/sysusers.d/coordkeep.conf $(libdir)/sysusers.d/coordkeep.conf
 	install -m 644 conf/tmpfiles.d/coordkeep.conf $(libdir)/tmpfiles.d/coordkeep.conf

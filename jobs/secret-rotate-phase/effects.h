@@ -3,10 +3,13 @@
 
 #include "job/run.h"
 
+#include "drain.h"
 #include "flow.h"
 
-/* What the real effects behind flow_ops work on: the ctx of each of them. Redis's side is in
- * store.h and drain.h, the host's in local.h, processes.h, source.h and commands.h. */
+/*
+ * The real effects behind flow_ops: Redis (store.c, drain.c) and this host
+ * (local.c, processes.c, source.c, commands.c).
+ */
 struct effects {
 	struct run *run;
 	struct client *client;         /* NULL: Redis could not be reached (--catch-up) */
@@ -14,6 +17,11 @@ struct effects {
 	const char *self;              /* this host */
 	int lock;                      /* descriptor of the flock */
 	bool dry;
+	struct in_flight in_flight;    /* of the last pass */
 };
+
+/* Fill ${o} with them: a dry run's write nothing, and without Redis there is only this host's
+ * copy. */
+void effects_ops(struct effects *x, struct flow_ops *o);
 
 #endif

@@ -1,0 +1,364 @@
+#include "rotate.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#include "local.h"
+#include "orders.h"
+#include "outlook.h"
+#include "steer.h"
+#include "store.h"
+
+/* How far a report may be ahead of our idea of Redis's clock, ms. */
+#define TOLERANCE 5000
+
+/* A run, with all that is too large for the stack. */
+struct rotate {
+	struct run *run;
+	const struct rotate_options *options;
+	const struct settings *settings;
+	struct effects x;
+	struct flow_ops ops;
+	struct flow_settings flow;
+	struct flow_view v;
+	struct hosts hosts;          /* of the config */
+	char list[FINGERPRINT_SIZE]; /* its digest */
+	bool lost;                   /* for --status */
+	struct error uncounted;
+};
+
+static enum order
+order_of(const struct rotate_options *o)
+{
+	if (o->start)
+		return ORDER_START;
+	if (o->abort)
+		return ORDER_ABORT;
+	if (o->rollback)
+		return ORDER_ROLLBACK;
+	if (o->skip_drain)
+		return ORDER_SKIP_DRAIN;
+	if (o->exclude_host != NULL)
+		return ORDER_EXCLUDE;
+	return o->turn != NULL ? ORDER_TURN : ORDER_NONE;
+}
+
+int
+rotate_check(const void *options, const struct settings *s, struct error *e)
+{
+	const struct rotate_options *o = options;
+
+	if (o->start + o->abort + o->rollback + o->skip_drain + o->catch_up + o->status +
+	    (o->exclude_host != NULL) + (o->turn != NULL) > 1)
+		return error_set(e, EX_USAGE, "--start, --abort, --rollback, --exclude-host, "
+		    "--skip-drain, --turn, --catch-up and --status exclude one another");
+	if (o->yes && !o->skip_drain)
+		return error_set(e, EX_USAGE, "--yes goes with --skip-drain only");
+	if (o->exclude_host != NULL && !host_valid(bytes_str(o->exclude_host)))
+		return error_set(e, EX_USAGE, "--exclude-host: \"%.100s\" is no name of a host",
+		    o->exclude_host);
+	if (o->turn != NULL && !host_valid(bytes_str(o->turn)))
+		return error_set(e, EX_USAGE, "--turn: \"%.100s\" is no name of a host, nor none",
+		    o->turn);
+	if (o->start && !s->rotate.coordinators_accept_other)
+		return error_set(e, EX_CONFIG, "[secret-rotate-phase] coordinators_accept_other: is no. "
+		    "A coordinator that does not accept what is signed with the secret in %s cannot "
+		    "have its secret rotated without a stop; say yes once all do",
+		    s->secrets.other_var);
+	return 0;
+}
+
+/* ---- setting up ---- */
+
+static int
+set_up(struct rotate *t, struct error *e)
+{
+	const struct settings *s = t->settings;
+	const char *self = s->rotate.host[0] != '\0' ? s->rotate.host : run_host(t->run);
+
+	if (!host_valid(bytes_str(self)))
+		return error_set(e, EX_CONFIG, "[secret-rotate-phase] host: \"%.100s\" is no name of a "
+		    "host (letters, digits, \"-\", \"_\", \".\")", self);
+	if (hosts_parse(s->rotate.hosts, &t->hosts, e) == -1)
+		return -1;
+	if (hosts_digest(&t->hosts, t->list) == -1)
+		return error_set(e, EX_SOFTWARE, "OpenSSL cannot compute a digest");
+	t->x = (struct effects){
+		.run = t->run, .settings = s, .self = self, .lock = -1, .dry = run_dry(t->run),
+	};
+	effects_ops(&t->x, &t->ops);
+	t->flow = (struct flow_settings){
+		.phase = {
+			.soak = s->rotate.soak, .drain = s->rotate.drain,
+			.host_timeout = s->rotate.host_timeout, .max_age = s->rotate.max_age,
+			.tolerance = TOLERANCE,
+		},
+		.self = self, .list = t->list, .catch_up = t->options->catch_up,
+		.dry = t->x.dry, .trust = run_forced(t->run),
+	};
+	return 0;
+}
+
+/* A host that boots brings its file up to date by its own copy if Redis cannot be reached. */
+static int
+connect_redis(struct rotate *t, struct error *unreachable, struct error *e)
+{
+	t->x.client = run_connect(t->run, e);
+	if (t->x.client != NULL)
+		return 0;
+	if (!t->options->catch_up || e->exit != EX_UNAVAILABLE)
+		return -1;
+	*unreachable = *e;
+	memset(e, 0, sizeof(*e));
+	result_finding(run_result(t->run), "redis-unreachable", SEVERITY_WARNING, B(""),
+	    "going by this host's copy of the record: %s", unreachable->text);
+	return 0;
+}
+
+static struct outlook
+look_out(struct rotate *t)
+{
+	struct outlook o = {
+		.x = &t->x, .flow = &t->flow, .v = &t->v, .lost = t->lost,
+		.uncounted = t->uncounted.exit == 0 ? NULL : t->uncounted.text,
+	};
+
+	outlook_make(&o);
+	return o;
+}
+
+/* ---- --status ---- */
+
+/* What is true, as a run would find it; nothing is put back. */
+static int
+read_record(struct rotate *t, struct error *e)
+{
+	struct flow_view *v = &t->v;
+	struct error ignored = { 0 };
+	struct rotation redis;
+	bool there, forked;
+
+	if (store_record_read(&t->x, &redis, &there, e) == -1 ||
+	    store_reports_read(&t->x, &v->reports, e) == -1)
+		return -1;
+	if (local_copy_read(&t->x, &v->copy, &ignored) == -1) {
+		log_info("no-copy", "without this host's copy of the record: %s", ignored.text);
+		memset(&v->copy, 0, sizeof(v->copy));
+	}
+	t->lost = phase_merge(there ? &redis : NULL, &v->copy.rotation, &forked) == MERGE_PUT_BACK;
+	v->rotation = t->lost ? v->copy.rotation : redis;
+	return 0;
+}
+
+static int
+status(struct rotate *t, struct error *e)
+{
+	struct outlook o;
+
+	t->x.client = run_connect(t->run, e);
+	if (t->x.client == NULL || read_record(t, e) == -1)
+		return -1;
+	/* Not root, or no coordinator's host: all but this can be told. */
+	if (drain_count(&t->x, &t->v.rotation, &t->x.in_flight, &t->uncounted) == -1) {
+		if (t->uncounted.exit != EX_CONFIG && t->uncounted.exit != EX_NOINPUT &&
+		    t->uncounted.exit != EX_IOERR) {
+			*e = t->uncounted;
+			return -1;
+		}
+	}
+	o = look_out(t);
+	outlook_findings(&o);
+	outlook_table(&o);
+	return outlook_json(&o) == -1 ? error_set(e, EX_SOFTWARE, "out of memory") : 0;
+}
+
+/* ---- orders ---- */
+
+/* Who skips the drain is told what it costs, and asked. */
+static int
+ask_skip(struct rotate *t, struct error *e)
+{
+	struct in_flight *f = &t->x.in_flight;
+	const char *question = "Skip the drain? What only the old secret verifies is rejected then";
+	enum pass pass;
+
+	if (t->v.rotation.phase != PHASE_DRAIN)
+		return 0; /* steer says why not */
+	if (drain_pass(&t->x, &t->v.rotation, &pass, e) == -1)
+		return -1;
+	if (!f->counted)
+		return error_set(e, EX_TEMPFAIL,
+		    "the run was stopped before it had looked at all records in flight");
+	log_warn("skip-drain", "%" PRId64 " records in flight (signals, acks, retries) are verified by "
+	    "the old secret alone and will be rejected, %" PRId64 " are too large to be looked at",
+	    f->n[IN_FLIGHT_OLD], f->n[IN_FLIGHT_UNREADABLE]);
+	if (t->x.dry || t->options->yes || run_ask(t->run, question))
+		return 0;
+	return error_set(e, EX_CRITICAL,
+	    "the drain was not skipped: nobody said yes (without a terminal: --yes)");
+}
+
+static int
+give_order(struct rotate *t, enum order order, struct error *e)
+{
+	const struct rotate_options *o = t->options;
+	struct steering steering = {
+		.order = order, .hosts = &t->hosts, .sure = run_forced(t->run),
+	};
+
+	if (order == ORDER_EXCLUDE)
+		steering.host = o->exclude_host;
+	if (order == ORDER_TURN)
+		steering.host = strcmp(o->turn, "none") == 0 ? "" : o->turn;
+	if (order == ORDER_SKIP_DRAIN && (flow_record(&t->ops, &t->flow, &t->v, e) == -1 ||
+	    ask_skip(t, e) == -1))
+		return -1;
+	if (steer(&t->ops, &t->flow, &steering, &t->v, e) == -1)
+		return -1;
+	if (order == ORDER_TURN)
+		result_action(run_result(t->run), "turn", B(ROTATION_KEY), "the turn %s now %s",
+		    t->x.dry ? "would be" : "is",
+		    t->v.rotation.turn[0] == '\0' ? "nobody's" : t->v.rotation.turn);
+	else
+		result_action(run_result(t->run), "order", B(ROTATION_KEY), "the phase %s now %s%s%s, "
+		    "epoch %" PRIu64, t->x.dry ? "would be" : "is",
+		    phase_name(t->v.rotation.phase),
+		    t->v.rotation.phase == PHASE_HOLD ? ", then " : "",
+		    t->v.rotation.phase == PHASE_HOLD ? phase_name(t->v.rotation.then) : "",
+		    t->v.rotation.epoch);
+	return 0;
+}
+
+/* auto: a start when the secret is due. That one cannot be made is no failure of the run, but
+ * somebody has to know. */
+static int
+start_by_age(struct rotate *t, bool *started, struct error *e)
+{
+	const struct rotation *r = &t->v.rotation;
+	const struct steering steering = { .order = ORDER_START, .hosts = &t->hosts };
+	int64_t since = r->rotated > 0 ? r->rotated : t->v.copy.seen_since;
+	struct error why = { 0 };
+
+	*started = false;
+	if (!t->settings->rotate.automatic || since <= 0 || t->options->catch_up ||
+	    !order_due(r, &t->flow.phase, t->ops.now(&t->x) - since))
+		return 0;
+	if (!t->settings->rotate.coordinators_accept_other) {
+		result_finding(run_result(t->run), "auto-refused", SEVERITY_WARNING, B(""),
+		    "the secret is due and auto is yes, but [secret-rotate-phase] "
+		    "coordinators_accept_other is no");
+		return 0;
+	}
+	if (steer(&t->ops, &t->flow, &steering, &t->v, &why) == 0) {
+		result_action(run_result(t->run), "start", B(ROTATION_KEY), "the secret is due: a rotation "
+		    "%s started, epoch %" PRIu64, t->x.dry ? "would be" : "was", r->epoch);
+		*started = !t->x.dry;
+		return 0;
+	}
+	if (why.exit == EX_CRITICAL || why.exit == EX_CONFIG) {
+		result_finding(run_result(t->run), "auto-refused", SEVERITY_WARNING, B(""),
+		    "the secret is due, and no rotation can be started: %s", why.text);
+		return 0;
+	}
+	if (why.exit == EX_TEMPFAIL) {
+		log_info("auto-later", "%s", why.text);
+		return 0;
+	}
+	*e = why;
+	return -1;
+}
+
+/* ---- a run ---- */
+
+static int
+whole_run(struct rotate *t, struct error *e)
+{
+	enum order order = order_of(t->options);
+	bool started;
+
+	if (order != ORDER_NONE && give_order(t, order, e) == -1)
+		return -1;
+	/* A dry run's order is written nowhere: a run would go by the record as it is. */
+	if (order != ORDER_NONE && t->x.dry)
+		return 0;
+	if (flow_run(&t->ops, &t->flow, &t->v, e) == -1 || start_by_age(t, &started, e) == -1)
+		return -1;
+	return started ? flow_run(&t->ops, &t->flow, &t->v, e) : 0;
+}
+
+/* Without Redis, what it did not say is no other failure than that. */
+static void
+blame(const struct rotate *t, const struct error *unreachable, struct error *e)
+{
+	if (t->x.client == NULL && e->exit == EX_TEMPFAIL) {
+		log_warn("not-certain", "%s", e->text);
+		*e = *unreachable;
+	}
+	if (e->exit == EX_NOINPUT)
+		e->exit = EX_CONFIG;
+}
+
+static int
+tell(struct rotate *t, struct error *e)
+{
+	struct outlook o;
+
+	if (t->x.client == NULL)
+		return 0;
+	/* What the others said meanwhile, and our own report. */
+	if (!t->x.dry && store_reports_read(&t->x, &t->v.reports, e) == -1)
+		return -1;
+	o = look_out(t);
+	outlook_findings(&o);
+	outlook_metrics(&o);
+	outlook_say(&o);
+	return outlook_json(&o) == -1 ? error_set(e, EX_SOFTWARE, "out of memory") : 0;
+}
+
+static int
+run_locked(struct rotate *t, const struct error *unreachable, struct error *e)
+{
+	struct error later = { 0 };
+	int rc = whole_run(t, e);
+
+	if (rc == -1)
+		blame(t, unreachable, e);
+	/* Who had to stop halfway through still says what is known. */
+	if (rc == -1 && e->exit != EX_CRITICAL && e->exit != EX_TEMPFAIL)
+		return -1;
+	if (tell(t, &later) == -1 && rc == 0) {
+		*e = later;
+		return -1;
+	}
+	return rc;
+}
+
+int
+rotate_run(struct run *run, struct error *e)
+{
+	struct rotate *t = calloc(1, sizeof(*t));
+	struct error unreachable = { 0 };
+	int rc;
+
+	if (t == NULL)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	t->run = run;
+	t->options = run_options(run);
+	t->settings = run_settings(run);
+	rc = set_up(t, e);
+	if (rc == 0 && t->options->status) {
+		rc = status(t, e);
+	} else if (rc == 0) {
+		rc = connect_redis(t, &unreachable, e);
+		if (rc == 0)
+			rc = local_lock(&t->x, e);
+		if (rc == 0)
+			rc = run_locked(t, &unreachable, e);
+		local_unlock(&t->x);
+	}
+	free(t);
+	return rc;
+}

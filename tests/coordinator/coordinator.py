@@ -29,6 +29,7 @@ import redis
 
 SECRETS = ("BLOCKING_COORDINATION_SECRET", "BLOCKING_COORDINATION_SECRET_NEW")
 READY = "COORDINATOR_ENVIRONMENT_READ"
+COUNTS = "COORDINATOR_COUNTS"
 
 
 def parse_arguments(argv):
@@ -94,6 +95,8 @@ class Coordinator:
         self.outstanding = {}
         self.counts = {"heartbeats": 0, "signals_sent": 0, "signals_accepted": 0,
                        "signals_rejected": 0, "acks_verified": 0, "acks_rejected": 0}
+        # a reload goes on counting: what was rejected before it is not forgotten
+        self.counts.update(json.loads(os.environ.get(COUNTS, "{}")))
         self.secret = os.environ.get(SECRETS[0], "")
         self.accepted = [self.secret]
         if not options.one_secret and os.environ.get(SECRETS[1]):
@@ -275,6 +278,7 @@ def main():
     signal.signal(signal.SIGHUP, reload)
     coordinator.live()
     if coordinator.reloading and options.env_file:
+        os.environ[COUNTS] = json.dumps(coordinator.counts)
         execute_with_environment(options.env_file)
     coordinator.shut_down()
 

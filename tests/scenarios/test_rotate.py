@@ -1,0 +1,573 @@
+"""secret-rotate-phase: three hosts and one Redis, from the start of a rotation to its end."""
+
+import json
+import re
+
+import pytest
+
+from harness import snapshot
+from rotation_hosts import OTHER, PHASES, RECORD, REPORTS, SIGN, Hosts, fingerprint
+
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def hosts(job, r, tmp_path):
+    return Hosts(job, r, tmp_path)
+
+
+@pytest.fixture
+def make_hosts(job, r, tmp_path):
+    return lambda **options: Hosts(job, r, tmp_path, **options)
+
+
+def rotation(host):
+    return host.run("--status").json["rotation"]
+
+
+def metrics_of(host):
+    """{"name" or ("name", label): value}, without the prefix and the job's name."""
+    found = {}
+    for key, value in host.job.metrics().items():
+        name, label = re.fullmatch(r'coordkeep_(\w+)\{job="[^"]*"(?:,\w+="(.*)")?\}', key).groups()
+        found[(name, label) if label else name] = value
+    return found
+
+
+def no_secret_is_told(hosts, secrets):
+    """In Redis, in the copies, in the metrics: fingerprints only."""
+    seen = repr(snapshot(hosts.r, without=())).encode()
+    for host in hosts:
+        seen += host.copy() + b"".join(p.read_bytes() for p in host.job.textfile_dir.iterdir())
+    for secret in secrets:
+        assert secret.encode() not in seen
+
+
+# A whole rotation
+
+@pytest.mark.long
+def test_running_coordinators_reject_nothing_in_a_whole_rotation(hosts, fleet):
+    names = [h.name for h in hosts]
+    for host in hosts:
+        host.coordinate(fleet, [n for n in names if n != host.name])
+    hosts.quiet()
+    hosts.start()
+    new, seen = hosts.new_secret(), []
+    for _ in hosts.steps(rounds=20):
+        seen.append(hosts.phase())
+        if seen[-1] == "idle":
+            break
+        hosts.quiet()
+        if seen[-1] == "drain":
+            hosts.expire_acks()
+    assert list(dict.fromkeys(seen)) == [*PHASES, "idle"]
+    hosts.round()
+    assert hosts.files() == {(new, None)} and new != hosts.secret
+    hosts.quiet()
+    assert hosts.counts("signals_rejected") == 0 and hosts.counts("acks_rejected") == 0
+    assert hosts.counts("signals_accepted") > 100 and hosts.counts("acks_verified") > 50
+    # restarted in distribute, promote and retire, and no more often
+    assert [h.restarts.read_text().count("x") for h in hosts] == [3, 3, 3]
+    assert rotation(hosts[1])["in_flight"]["old"] == 0
+    no_secret_is_told(hosts, (hosts.secret, new, hosts.master))
+
+
+def test_the_status_of_each_phase(hosts):
+    old, seen = fingerprint(hosts.secret), {}
+    before = rotation(hosts[0])
+    assert before["epoch"] == 0 and before["phase"] == "idle" and before["hosts"] == []
+    hosts.start()
+    new = fingerprint(hosts.new_secret())
+    for _ in hosts.steps():
+        now = rotation(hosts[2])
+        if now["phase"] == "idle":
+            break
+        seen[now["phase"]] = (now["sign"], now["other"])
+        assert {h["host"] for h in now["hosts"]} == {h.name for h in hosts}
+        assert now["waits_for"] in ("hosts", "pass", "run") and not now["blocked"]
+        text = hosts[1].job.run("--status")
+        assert text.exit == 0 and f"Phase {now['phase']}" in text.stdout, text
+        assert all(h.name in text.stdout for h in hosts) and "In flight:" in text.stdout
+    assert seen == {"distribute": (old, new), "promote": (new, old), "drain": (new, old),
+                    "retire": (new, old)}
+    hosts.round()
+    after = rotation(hosts[0])
+    assert after["sign"] == new and after["other"] is None and after["waits_for"] == "start"
+    assert all(h["standing"] == "good" and h["file"] == {"sign": new, "other": None}
+               for h in after["hosts"])
+    assert hosts.record()["retired"] == old
+    metrics = metrics_of(hosts[0])
+    assert metrics["rotation_phase", "idle"] == 1
+    assert metrics["rotation_phase", "drain"] == 0
+    assert metrics["rotation_blocked"] == metrics["rotation_hosts_late"] == 0
+    assert 0 <= metrics["rotation_age_seconds"] < 3600
+
+
+def test_soak_and_drain_are_waited_for(make_hosts):
+    hosts = make_hosts(config={"soak": "1h", "drain": "2h"})
+    hosts.start()
+    for _ in range(4):
+        hosts.round()
+    now = rotation(hosts[0])
+    assert now["phase"] == "distribute" and now["waits_for"] == "time"
+    assert 0 < now["left_ms"] <= HOUR
+    for host in hosts:
+        host.set(soak="0s")
+    hosts.until("drain")
+    for _ in range(4):
+        hosts.round()
+    now = rotation(hosts[0])
+    assert now["phase"] == "drain" and HOUR < now["left_ms"] <= 2 * HOUR
+
+
+# Starting
+
+def test_two_starts_at_once_make_one_rotation(hosts):
+    hosts.round()
+    runs = [h.job.start("--start", "--format", "json") for h in hosts]
+    done = [x.wait().parse() for x in runs]
+    assert sorted(d.exit for d in done)[0] == 0, done
+    assert all(d.exit in (0, 2, 75) for d in done), done
+    # who lost says so; whichever it was, there is one rotation
+    assert sum(d.exit == 0 for d in done) == 1, done
+    assert hosts.record()["phase"] == "distribute"
+    assert len({h.file()[1] for h in hosts if h.file()[1]}) <= 1
+    hosts.finish()
+
+
+def test_a_second_run_on_a_host_is_kept_out(hosts):
+    hosts.round()
+    (hosts[0].dir / "check").write_text(
+        f"touch {hosts[0].dir}/looking; while test ! -e {hosts[0].dir}/go; do sleep 0.05; done")
+    hosts[0].set(check_command=f"sh {hosts[0].dir}/check")
+    first = hosts[0].job.start("--format", "json")
+    while not (hosts[0].dir / "looking").exists():
+        assert first.running()
+    second = hosts[0].run()
+    assert second.exit == 75 and "another run" in second.json["error"], second
+    (hosts[0].dir / "go").touch()
+    assert first.wait().exit == 0
+
+
+def test_a_start_is_refused(hosts, make_hosts):
+    done = hosts[0].run("--start")
+    assert done.exit == 2 and "host-b" in done.json["error"], done
+    assert hosts.r.exists(RECORD) == 0
+    refused = hosts[0].run("--start", config={"secret-rotate-phase": {
+        "coordinators_accept_other": "no"}})
+    assert refused.exit == 78 and "coordinators_accept_other" in refused.json["error"]
+    hosts.round()
+    hosts[1].env_file.write_text(hosts[1].env_file.read_text().replace(
+        f"{SIGN}=", f"{SIGN}=another-secret-of-32-characters-"))
+    done = hosts[1].run()
+    assert done.exit == 2 and done.finding_codes() == ["secret-mismatch"], done
+    done = hosts[0].run("--start")
+    assert done.exit == 2 and "different secrets" in done.json["error"], done
+    assert hosts.r.exists(RECORD) == 0
+
+
+def test_options_that_exclude_one_another(hosts):
+    for words in (("--start", "--abort"), ("--status", "--catch-up"), ("--turn", "a", "--rollback"),
+                  ("--exclude-host", "a b"), ("--yes",)):
+        assert hosts[0].job.run(*words).exit == 64
+
+
+def test_by_age(make_hosts):
+    hosts = make_hosts(config={"auto": "yes", "max_age": "90d"})
+    hosts.start()
+    hosts.finish()
+    hosts.r.hset(RECORD, "rotated", int(hosts.record()["rotated"]) - 91 * 24 * HOUR)
+    done = hosts[0].run("-n")
+    assert done.actions("start") and hosts.phase() == "idle"
+    done = hosts[0].run()
+    assert done.exit == 0 and done.actions("start"), done
+    assert hosts.phase() == "distribute"
+    hosts.finish()
+
+
+def test_by_age_if_that_cannot_be(hosts):
+    hosts.start()
+    hosts.finish()
+    hosts.r.hset(RECORD, "rotated", int(hosts.record()["rotated"]) - 91 * 24 * HOUR)
+    hosts.r.hdel(REPORTS, "host-b")
+    done = hosts[0].run(config={"secret-rotate-phase": {"auto": "yes"}})
+    assert done.exit == 1 and "auto-refused" in done.finding_codes(), done
+    done = hosts[0].run(config={"secret-rotate-phase": {"auto": "yes",
+                                                        "coordinators_accept_other": "no"}})
+    assert done.exit == 1 and "auto-refused" in done.finding_codes(), done
+    assert hosts.phase() == "idle"
+
+
+def test_overdue(hosts):
+    hosts.start()
+    hosts.finish()
+    hosts.r.hset(RECORD, "rotated", int(hosts.record()["rotated"]) - 91 * 24 * HOUR)
+    done = hosts[0].run()
+    assert done.exit == 1 and done.finding_codes() == ["rotation-overdue"], done
+    assert metrics_of(hosts[0])["rotation_overdue"] == 1
+
+
+# A host that is down
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_host_that_is_down_is_waited_for(hosts, phase):
+    hosts.start()
+    hosts.until(phase)
+    down = hosts[2]
+    for _ in range(4):
+        hosts.round(down)
+    assert hosts.phase() == phase
+    assert rotation(hosts[0])["waits_for"] == "hosts"
+    hosts.age_report(down.name, 2 * HOUR)
+    done = hosts[0].run("--status")
+    assert done.exit == 1 and done.finding_codes() == ["host-late"], done
+    assert [f["key"] for f in done.findings("host-late")] == [down.name]
+    assert done.json["rotation"]["blocked"]
+    assert [h["host"] for h in done.json["rotation"]["hosts"] if h["late"]] == [down.name]
+    assert hosts[1].run().exit == 1 and hosts.phase() == phase
+    metrics = metrics_of(hosts[1])
+    assert metrics["rotation_blocked"] == metrics["rotation_hosts_late"] == 1
+    # it boots: first its file, then its part
+    done = down.run("--catch-up")
+    assert done.exit == 0, done
+    assert hosts.phase() == phase
+    hosts.finish()
+    assert len(hosts.files()) == 1
+
+
+def test_a_host_that_is_gone_is_excluded(hosts, heartbeat):
+    hosts.start()
+    hosts.until("promote")
+    key = heartbeat("coord-9", hostname="HOST-C.example.org")
+    hosts.age_report("host-c", 2 * HOUR)
+    done = hosts[0].run("--exclude-host", "host-c")
+    assert done.exit == 2 and "heartbeat" in done.json["error"], done
+    hosts.r.delete(key)
+    done = hosts[0].run("--exclude-host", "host-c")
+    assert done.exit == 0 and done.actions("order"), done
+    assert hosts.record()["hosts"] == "host-a host-b"
+    assert hosts[0].run("--exclude-host", "host-a").exit == 2
+    assert hosts[0].run("--exclude-host", "host-x").exit == 2
+    for _ in range(20):
+        hosts.round(hosts[2])
+    assert hosts.phase() == "idle"
+    assert hosts[0].file() == hosts[1].file() and hosts[0].file()[1] is None
+
+
+# Redis loses everything
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_redis_is_flushed(hosts, phase):
+    hosts.start()
+    # the one that knows the latest record; another one's copy can be a step behind
+    last = hosts.until(phase) or hosts[0]
+    before = hosts.record()
+    hosts.r.flushall()
+    done = last.run("--status")
+    assert done.exit == 1 and "record-lost" in done.finding_codes(), done
+    assert done.json["rotation"]["phase"] == phase and hosts.r.exists(RECORD) == 0
+    done = last.run()
+    assert done.exit == 1 and done.finding_codes() == ["record-put-back"], done
+    after = hosts.record()
+    assert {k: v for k, v in after.items() if k not in ("by", "turn", "turn_since")} == \
+        {k: v for k, v in before.items() if k not in ("by", "turn", "turn_since")}
+    hosts.finish()
+    assert len(hosts.files()) == 1 and hosts[0].file()[1] is None
+
+
+def test_redis_is_restored_from_an_old_backup(hosts):
+    hosts.start()
+    backup = hosts.r.dump(RECORD), hosts.r.dump(REPORTS)
+    last = hosts.until("drain")
+    new = hosts.new_secret()
+    hosts.r.flushall()
+    for key, value in zip((RECORD, REPORTS), backup):
+        hosts.r.restore(key, 0, value)
+    assert hosts.phase() == "distribute"
+    done = last.run()
+    assert done.exit == 1 and "record-put-back" in done.finding_codes()
+    assert hosts.phase() == "drain"
+    hosts.finish()
+    assert hosts.files() == {(new, None)}
+
+
+@pytest.mark.parametrize("damage", [{"epoch": "x"}, {"phase": "later"}, {"sign": "short"},
+                                    {"format": "2"}])
+def test_a_damaged_record_is_not_guessed(hosts, damage):
+    hosts.start()
+    before = hosts.files()
+    hosts.r.hset(RECORD, mapping=damage)
+    damaged = hosts.record()
+    for words in ((), ("--status",), ("--abort",), ("--catch-up",)):
+        done = hosts[0].run(*words)
+        assert done.exit == 2 and next(iter(damage)) in done.json["error"], done
+    assert hosts.record() == damaged and hosts.files() == before
+    hosts.r.delete(RECORD)
+    assert hosts[0].run().finding_codes() == ["record-put-back"]
+    hosts.finish()
+
+
+def test_a_record_of_another_type(hosts):
+    hosts.r.set(RECORD, "x")
+    for words in ((), ("--status",)):
+        done = hosts[0].run(*words)
+        assert done.exit == 2 and "WRONGTYPE" in done.json["error"], done
+    assert hosts.r.get(RECORD) == b"x"
+
+
+# Back
+
+def test_an_abort(hosts):
+    hosts.start()
+    hosts.round()
+    given_up = fingerprint(hosts.new_secret())
+    assert hosts[1].run("--abort").exit == 0
+    assert hosts.phase() == "hold"
+    hosts.finish()
+    assert hosts.files() == {(hosts.secret, None)}
+    assert hosts.record()["retired"] == given_up
+    done = hosts[0].run("--abort")
+    assert done.exit == 2 and "distribute" in done.json["error"]
+    hosts.start()
+    assert fingerprint(hosts.new_secret()) != given_up
+    hosts.finish()
+
+
+@pytest.mark.parametrize("phase", ["promote", "drain"])
+def test_a_rollback(hosts, phase):
+    hosts.start()
+    hosts.until(phase)
+    hosts[2].run()
+    assert hosts[0].run("--rollback").exit == 0
+    assert hosts.phase() == "hold"
+    hosts.finish()
+    assert hosts.files() == {(hosts.secret, None)}
+    assert hosts[0].run("--rollback").exit == 2
+
+
+@pytest.mark.long
+def test_a_rollback_under_coordinators_that_talk(hosts, fleet):
+    names = [h.name for h in hosts]
+    for host in hosts:
+        host.coordinate(fleet, [n for n in names if n != host.name])
+    hosts.quiet()
+    hosts.start()
+    hosts.until("promote")
+    hosts[0].run()
+    hosts.quiet()
+    assert hosts[1].run("--rollback").exit == 0
+    for _ in hosts.steps(rounds=20):
+        if hosts.phase() == "idle":
+            break
+        hosts.quiet()
+        if hosts.phase() == "drain":
+            hosts.expire_acks()
+    hosts.round()
+    assert hosts.files() == {(hosts.secret, None)}
+    hosts.quiet()
+    assert hosts.counts("signals_rejected") == 0 and hosts.counts("acks_rejected") == 0
+
+
+# Nothing is changed
+
+@pytest.mark.parametrize("phase", ("idle", *PHASES))
+def test_a_dry_run_changes_nothing(hosts, phase):
+    hosts.round()
+    if phase != "idle":
+        hosts[0].run("--start")
+        hosts.until(phase)
+    before = snapshot(hosts.r, without=())
+    files = [(h.env_file.read_bytes(), h.copy()) for h in hosts]
+    metrics = [h.job.metrics() for h in hosts]
+    for words in ((), ("--start",), ("--abort",), ("--rollback",), ("--skip-drain",),
+                  ("--turn", "none"), ("--catch-up",), ("--exclude-host", "host-c", "--force")):
+        for host in hosts[:2]:
+            done = host.run("-n", *words)
+            assert done.exit in (0, 1, 2), done
+            assert done.json["dry_run"]
+    assert hosts[0].run("--status").exit == 0
+    assert snapshot(hosts.r, without=()) == before
+    assert [(h.env_file.read_bytes(), h.copy()) for h in hosts] == files
+    assert [h.job.metrics() for h in hosts] == metrics
+
+
+def test_a_dry_run_leaves_no_directory(hosts):
+    hosts[0].job.rotation_dir.rmdir()
+    assert hosts[0].run("-n").exit == 0
+    assert not hosts[0].job.rotation_dir.exists() and not hosts.r.dbsize()
+
+
+# The drain
+
+def signed(secret, key, fields, names):
+    import hashlib
+    import hmac
+    text = ":".join(str(fields[n]) for n in names)
+    return key, json.dumps({**fields, "signature": hmac.new(
+        secret.encode(), text.encode(), hashlib.sha256).hexdigest()})
+
+
+SIGNAL = ("senderId", "receiverId", "type", "timestamp")
+ACK = ("coordinatorId", "signalId", "timestamp", "iteration")
+
+
+def message(kind, secret, stamp):
+    if kind == "ack":
+        return signed(secret, "blocking:ack:b:m-1", {
+            "coordinatorId": "b", "signalId": "m-1", "timestamp": stamp, "iteration": 2}, ACK)
+    key, value = signed(secret, "blocking:signal:b", {
+        "senderId": "a", "receiverId": "b", "type": "wake", "timestamp": stamp}, SIGNAL)
+    if kind == "retry":
+        return "blocking:retry:m-1:2", value
+    if kind == "retry-within":
+        return "blocking:retry:failed:m-1", json.dumps({"attempt": 4, "signal": json.loads(value)})
+    return key, value
+
+
+@pytest.mark.parametrize("kind", ["signal", "ack", "retry", "retry-within"])
+def test_the_old_secret_stays_while_something_needs_it(hosts, now_ms, kind):
+    hosts.start()
+    new = hosts.new_secret()
+    hosts.until("drain")
+    stamp = now_ms()
+    key, value = message(kind, hosts.secret, stamp)
+    hosts.r.set(key, value)
+    hosts.r.set("blocking:signal:c", json.dumps({"receiverId": "c", "timestamp": stamp}))
+    hosts.r.set(*signed(new, "blocking:signal:d", {
+        "senderId": "a", "receiverId": "d", "type": "wake", "timestamp": stamp}, SIGNAL))
+    hosts.r.set(*signed("nobody's", "blocking:signal:e", {
+        "senderId": "a", "receiverId": "e", "type": "wake", "timestamp": stamp}, SIGNAL))
+    hosts.r.hset("blocking:signal:f", "not", "a message")
+    for _ in range(4):
+        hosts.round()
+    now = rotation(hosts[0])
+    assert now["phase"] == "drain" and now["waits_for"] == "pass"
+    assert now["in_flight"] == {"new": 1, "old": 1, "neither": 1, "unsigned": 1, "unreadable": 0}
+    assert metrics_of(hosts[0])["rotation_in_flight", "old"] == 1
+    hosts.r.delete(key)
+    hosts.finish()
+    assert hosts.files() == {(new, None)}
+
+
+def test_the_drain_is_skipped_by_who_says_so(hosts, now_ms):
+    assert hosts[0].run("--skip-drain").exit == 2
+    hosts.start()
+    hosts.until("drain")
+    hosts.r.set(*message("signal", hosts.secret, now_ms()))
+    hosts.round()
+    done = hosts[0].run("--skip-drain")
+    assert done.exit == 2 and "--yes" in done.json["error"], done
+    assert "1 records in flight" in done.stderr and hosts.phase() == "drain"
+    done = hosts[0].run("--skip-drain", "--yes")
+    assert done.exit == 0, done
+    hosts.finish()
+    assert hosts[0].file()[1] is None
+
+
+# What goes wrong on a host
+
+def test_a_source_that_changed_is_not_installed(hosts):
+    hosts.start()
+    hosts[1].master.write_text("another master key, of more than 32 characters\n")
+    done = hosts[1].run()
+    assert done.exit == 1 and "source-changed" in done.finding_codes(), done
+    assert hosts[1].file() == (hosts.secret, None)
+    for _ in range(3):
+        hosts.round(ok=(0, 1))
+    done = hosts[0].run("--status")
+    assert done.exit == 1 and [f["key"] for f in done.findings("host-blocks")] == ["host-b"]
+    hosts[1].master.write_text(hosts.master)
+    assert hosts[1].run().exit == 0
+    hosts.finish()
+
+
+def test_a_secret_that_nobody_knows_is_left_alone(hosts):
+    hosts.start()
+    hosts.until("promote")
+    by_hand = hosts[2].env_file.read_text().replace(hosts[2].file()[0], "x" * 40)
+    hosts[2].env_file.write_text(by_hand)
+    done = hosts[2].run()
+    assert done.exit == 2 and done.finding_codes() == ["secret-mismatch"], done
+    assert hosts[2].env_file.read_text() == by_hand
+    done = hosts[0].run()
+    assert done.exit == 2 and [f["key"] for f in done.findings()] == ["host-c"], done
+    for _ in range(3):
+        hosts.round(ok=(2,))
+    assert hosts.phase() == "promote"
+
+
+def test_a_restart_that_fails_stops_the_others(hosts, fleet):
+    for host in hosts:
+        host.coordinate(fleet, [])
+    hosts[0].set(restart_command="exit 3")
+    hosts.round()
+    done = hosts[0].run("--start")
+    assert done.exit == 1 and done.finding_codes() == ["not-active"], done
+    for host in hosts[1:]:
+        assert host.run().exit == 0
+        assert not host.restarts.exists()
+    now = rotation(hosts[1])
+    assert now["turn"] == "host-a" and now["phase"] == "distribute"
+    hosts.r.hset(RECORD, "turn_since", int(now["turn_since"]) - 2 * HOUR)
+    done = hosts[1].run("--status")
+    assert done.exit == 1 and done.finding_codes() == ["turn-held"], done
+    # a person lets the others go on; host-a is still waited for
+    assert hosts[1].run("--turn", "none").exit == 0
+    for host in hosts[1:]:
+        host.run()
+        assert host.restarts.read_text() == "x\n"
+    assert hosts.phase() == "distribute"
+    hosts[0].set(restart_command=f"sh {hosts[0].dir}/restart")
+    hosts.finish()
+
+
+# Catching up
+
+def test_catch_up_without_redis_goes_by_the_copy(hosts, server):
+    hosts.start()
+    hosts.round()
+    text = hosts[2].env_file.read_text()
+    hosts[2].env_file.write_text("\n".join(
+        x for x in text.splitlines() if not x.startswith(OTHER)) + "\n")   # an old disk image
+    copies = [h.copy() for h in hosts]
+    server.kill()
+    done = hosts[2].run("--catch-up")
+    assert done.exit == 1 and done.finding_codes() == ["redis-unreachable"], done
+    assert hosts[2].file() == hosts[0].file() and hosts[2].file()[1]
+    assert [h.copy() for h in hosts] == copies
+    # any other run needs it
+    assert hosts[2].run().exit == 69 and hosts[2].run("--status").exit == 69
+
+
+def test_catch_up_without_redis_and_certainty(hosts, server, tmp_path):
+    hosts.start()
+    server.kill()
+    fresh = hosts[1]
+    (fresh.job.rotation_dir / "record").unlink()
+    done = fresh.run("--catch-up")
+    # it knows of no rotation: nothing to do
+    assert done.exit == 1 and fresh.file() == (hosts.secret, None), done
+
+
+def test_who_was_away_asks_the_others(hosts):
+    hosts.start()
+    hosts.until("drain")
+    away = hosts[2]
+    (away.job.rotation_dir / "record").unlink()
+    before = away.file()
+    hosts.r.delete(REPORTS)
+    done = away.run("--catch-up")
+    assert done.exit == 75 and away.file() == before, done
+    assert hosts[0].run().exit == 0
+    assert away.run("--catch-up").exit == 0
+    hosts.finish()
+
+
+def test_paused(hosts):
+    hosts.round()
+    hosts[0].job.run("--pause", "10m", "--reason", "maintenance")
+    for words in ((), ("--start",), ("--catch-up",)):
+        done = hosts[0].run(*words)
+        assert done.exit == 75 and "maintenance" in done.json["error"], done
+    assert hosts[0].run("--status").exit == 0
+    assert hosts[0].run("--start", "--force").exit == 0

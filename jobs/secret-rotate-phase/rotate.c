@@ -51,6 +51,7 @@ rotate_check(const void *options, const struct settings *s, struct error *e)
 {
 	const struct rotate_options *o = options;
 
+	(void)s;
 	if (o->start + o->abort + o->rollback + o->skip_drain + o->catch_up + o->status +
 	    (o->exclude_host != NULL) + (o->turn != NULL) > 1)
 		return error_set(e, EX_USAGE, "--start, --abort, --rollback, --exclude-host, "
@@ -63,11 +64,6 @@ rotate_check(const void *options, const struct settings *s, struct error *e)
 	if (o->turn != NULL && !host_valid(bytes_str(o->turn)))
 		return error_set(e, EX_USAGE, "--turn: \"%.100s\" is no name of a host, nor none",
 		    o->turn);
-	if (o->start && !s->rotate.coordinators_accept_other)
-		return error_set(e, EX_CONFIG, "[secret-rotate-phase] coordinators_accept_other: is no. "
-		    "A coordinator that does not accept what is signed with the secret in %s cannot "
-		    "have its secret rotated without a stop; say yes once all do",
-		    s->secrets.other_var);
 	return 0;
 }
 
@@ -82,6 +78,11 @@ set_up(struct rotate *t, struct error *e)
 	if (!host_valid(bytes_str(self)))
 		return error_set(e, EX_CONFIG, "[secret-rotate-phase] host: \"%.100s\" is no name of a "
 		    "host (letters, digits, \"-\", \"_\", \".\")", self);
+	if (t->options->start && !s->rotate.coordinators_accept_other)
+		return error_set(e, EX_CONFIG, "[secret-rotate-phase] coordinators_accept_other: is no. "
+		    "A coordinator that does not accept what is signed with the secret in %s cannot "
+		    "have its secret rotated without a stop; say yes once all do",
+		    s->secrets.other_var);
 	if (hosts_parse(s->rotate.hosts, &t->hosts, e) == -1)
 		return -1;
 	if (hosts_digest(&t->hosts, t->list) == -1)

@@ -8,7 +8,7 @@ struct rotate_options {
 	const char *exclude_host, *turn;
 };
 
-/* The options against one another and the config. */
+/* The options against one another. */
 int rotate_check(const void *options, const struct settings *s, struct error *e);
 int rotate_run(struct run *run, struct error *e);
 

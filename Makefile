@@ -116,7 +116,7 @@ check-scenarios: all tools ## the scenarios; SCENARIOS="-k reap" for some
 
 SANITIZERS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 # Not those that run no program of ours, measure its memory, or wait for a real clock.
-WITHOUT = $(patsubst %,--ignore=scenarios/test_%.py,alerts coordinator cron deployment harness memory)
+WITHOUT = $(patsubst %,--ignore=scenarios/test_%.py,alerts coordinator cron dashboard deployment harness memory package sandbox)
 .PHONY: check-asan
 check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@ASAN_OPTIONS=detect_leaks=1:exitcode=99:quarantine_size_mb=8 UBSAN_OPTIONS=print_stacktrace=1 \

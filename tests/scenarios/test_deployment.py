@@ -134,21 +134,6 @@ def test_install_and_uninstall(tmp_path):
     shutil.rmtree(tmp_path)
 
 
-def test_the_debian_package_holds_it_all(tmp_path):
-    done = make("deb", "")
-    assert done.returncode == 0, done.stdout + done.stderr
-    [package] = build_dir().glob("coordkeep_*.deb")
-    assert sh("dpkg-deb", "-x", package, tmp_path).returncode == 0
-    there = installed(tmp_path)
-    assert {f"usr/bin/{j}" for j in JOBS} <= there
-    assert {f"usr/share/man/man8/{j}.8.gz" for j in JOBS} <= there
-    assert "/usr/bin/reap-stale -q" in (tmp_path / "etc/cron.d/coordkeep").read_text()
-    fields = sh("dpkg-deb", "-f", package, "Depends", "Version").stdout
-    assert all(library in fields for library in ("libhiredis", "libssl", "libinih", "libjansson"))
-    conffiles = sh("dpkg-deb", "-I", package, "conffiles").stdout.split()
-    assert sorted(conffiles) == sorted("/" + f for f in there if f.startswith("etc/"))
-
-
 # secret-rotate-phase has nothing to do without a config; its own scenarios run it with one.
 @pytest.mark.parametrize("job", REDIS_ONLY)
 def test_the_command_works_in_crons_bare_environment(job, server, tmp_path):

@@ -1,0 +1,133 @@
+"""What the units allow is enough for what the jobs do: the system calls that a run makes are in
+the unit's filter, and what it writes is in the unit's directories. Where systemd cannot be
+asked to try it, the kernel says what a run does."""
+
+import functools
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from escalating import MINUTE, State
+from harness import Strace, root_dir
+
+UNITS = root_dir() / "systemd-timers"
+JOBS = ("escalate-dead", "reap-stale", "ttl-fixer", "clock-audit")
+
+
+@functools.lru_cache(None)
+def group(name):
+    """The system calls of a group such as @resources."""
+    done = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager", name],
+                          capture_output=True, text=True, check=True)
+    calls = set()
+    for line in done.stdout.splitlines()[1:]:
+        word = line.strip()
+        if word.startswith("@"):
+            calls |= group(word)
+        elif word and not word.startswith("#"):
+            calls.add(word)
+    return calls
+
+
+def allowed(unit):
+    """Those that the filter of a unit lets through."""
+    calls = None
+    for line in re.findall(r"^SystemCallFilter=(.*)$", (UNITS / unit).read_text(), re.M):
+        named = set()
+        for word in line.lstrip("~").split():
+            named |= group(word) if word.startswith("@") else {word}
+        if calls is None:
+            assert not line.startswith("~")
+            calls = named
+        else:
+            calls = calls - named if line.startswith("~") else calls | named
+    return calls
+
+
+def fill(r):
+    """Work for each job."""
+    state = State(r)
+    state.alive("alive")
+    state.silent("dead")
+    state.work("dead", "w")
+    r.set("blocking:warning:dead", 2, px=290_000)
+    state.heartbeat("stale", age=20 * MINUTE, ttl=None)
+    r.set("blocking:signal:stale", json.dumps({"timestamp": state.now() - 20 * MINUTE}))
+    r.set("blocking:state:alive", "x")
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_run_needs_no_more_than_the_unit_allows(r, job, tmp_path, name):
+    fill(r)
+    undo, metrics, state, log = (tmp_path / d for d in ("undo", "metrics", "state", "log"))
+    log.mkdir()
+    hook = tmp_path / "hook"
+    hook.write_text("#!/bin/sh\nexec cat\n")
+    hook.chmod(0o755)
+    config = {
+        "liveness": {"confirm": "0s"}, "reap-stale": {"undo_dir": undo},
+        "metrics": {"textfile_dir": metrics}, "job": {"state_dir": state},
+        "log": {"file": log / "log"}, "clock-audit": {"warn": "2s", "critical": "60s"},
+        "hooks": {h: hook for h in ("on_findings", "on_failure", "on_escalation")},
+    }
+    metrics.mkdir()
+    run = job(name, config)
+    trace = Strace(tmp_path)
+    done = run.run(prefix=trace.prefix)
+    assert done.exit in (0, 1), done
+    made = {re.match(r"(\w+)\(", line)[1] for line in trace.calls() if re.match(r"\w+\(", line)}
+    assert len(made) > 20
+    # what strace saw before the program was there, and what the kernel does with a restart
+    assert made - {"restart_syscall"} <= allowed(f"{name}.service")
+
+    # StateDirectory, LogsDirectory and node_exporter's directory stand for these
+    mine = tuple(str(p) for p in (undo, metrics, state, log))
+    for line in trace.calls("openat"):
+        path = re.match(r'openat\([^,]+, "([^"]*)", (\S+)', line)
+        if path and re.search(r"O_WRONLY|O_RDWR|O_CREAT", path[2]) and "ENOENT" not in line:
+            assert path[1].startswith((*mine, "/dev/null")), line
+    for call in ("rename", "unlink", "mkdir", "chmod", "link"):
+        for line in trace.calls(call):
+            # that a directory is there already is no writing
+            assert any(m in line for m in mine) or "= -1 EEXIST" in line, line
+
+
+def setting(unit, name):
+    return re.findall(rf"^{name}=(.*)$", (UNITS / unit).read_text(), re.M)
+
+
+@pytest.mark.parametrize("unit", sorted(p.name for p in UNITS.glob("*.service")))
+def test_each_service_has_what_it_needs(unit):
+    assert setting(unit, "LoadCredential") == ["redis-password:coordkeep.redis-password"]
+    assert setting(unit, "StateDirectory") and setting(unit, "RuntimeDirectory")
+    assert setting(unit, "LogsDirectory") == ["coordkeep"]
+    assert "# OnFailure=" in (UNITS / unit).read_text()
+    rotation = unit.startswith("secret-rotate")
+    assert setting(unit, "User") == ([] if rotation else ["coordkeep"])
+    assert setting(unit, "NoNewPrivileges") == ["yes"]
+
+
+@pytest.mark.parametrize("unit", sorted(p.name for p in UNITS.glob("*.timer")))
+def test_each_timer_is_punctual_or_spreads(unit):
+    if unit == "escalate-dead.timer":
+        assert setting(unit, "AccuracySec") == ["1s"] and not setting(unit, "RandomizedDelaySec")
+    else:
+        assert setting(unit, "RandomizedDelaySec")
+    # a missed run of the others is made up for by the next
+    missed = setting(unit, "Persistent") == ["yes"]
+    assert missed == (unit == "secret-rotate-phase.timer")
+
+
+def test_the_credential_is_the_password(server, r, job, tmp_path):
+    """As LoadCredential leaves it: a file of the service's user that nobody else can read."""
+    credentials = tmp_path / "credentials"
+    credentials.mkdir(mode=0o700)
+    password = credentials / "redis-password"
+    password.write_text("s3cret\n")
+    os.chmod(password, 0o400)
+    r.config_set("requirepass", "s3cret")
+    assert job("ttl-fixer").run().exit == 77
+    assert job("ttl-fixer").run(env={"CREDENTIALS_DIRECTORY": credentials}).exit == 0

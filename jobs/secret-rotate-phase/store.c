@@ -27,7 +27,7 @@ static const char put_body[] =
     "for i = 6, #ARGV, 2 do\n"
     " local f = ARGV[i]\n"
     " if ARGV[3] == '1' or (f ~= 'turn' and f ~= 'turn_since') or\n"
-    "   redis.call('HEXISTS', KEYS[1], f) == 0 then\n"
+    "   not redis.call('HGET', KEYS[1], f) then\n"
     "  redis.call('HSET', KEYS[1], f, ARGV[i + 1])\n"
     " end\n"
     "end\n"

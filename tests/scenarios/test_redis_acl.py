@@ -49,8 +49,6 @@ def everyones(r):
     """Other people's keys, which no user may read, and coordkeep's, which some may."""
     for key in ("session:1", "coordinator:else", "circuit:else", "swarm:s"):
         r.set(key, "x")
-    r.hset("coordkeep:rotation", "epoch", 1)
-    r.hset("coordkeep:rotation:reports", "h", "{}")
 
 
 def fleet(ctx):
@@ -161,6 +159,53 @@ def paused(ctx):
     assert ctx.unlimited("ttl-fixer").run("--pause", "1h").exit == 0
 
 
+def rotating(ctx, name="host-1", hosts="host-1"):
+    """A host with a secret, as the words that tell the job of it."""
+    here = ctx.here / name
+    here.mkdir(parents=True)
+    for file, text in (("env", "BLOCKING_COORDINATION_SECRET=" + "s" * 40), ("key", "k" * 64)):
+        (here / file).write_text(text + "\n")
+        (here / file).chmod(0o600)
+    (here / "state").mkdir(mode=0o700)
+    options = {"secrets.env_file": here / "env"}
+    options.update({f"secret-rotate-phase.{k}": v for k, v in {
+        "host": name, "hosts": hosts, "coordinators_accept_other": "yes", "soak": "0s",
+        "drain": "0s", "master_key_file": here / "key", "state_dir": here / "state",
+        "check_command": "true", "reload_command": "", "restart_command": ""}.items()})
+    return [word for k, v in options.items() for word in ("--set", f"{k}={v}")]
+
+
+def two_hosts(ctx):
+    hosts = [rotating(ctx, name, "host-1 host-2") for name in ("host-1", "host-2")]
+    job = ctx.unlimited("secret-rotate-phase")
+    assert [job.run(*words).exit for words in hosts] == [0, 0]
+    assert job.run("--start", *hosts[0]).exit == 0
+    ctx.state.heartbeat("alive")
+    return hosts[0]
+
+
+def draining(ctx):
+    words = rotating(ctx)
+    job = ctx.unlimited("secret-rotate-phase")
+    assert job.run("--start", *words).exit == 0
+    while ctx.r.hget("coordkeep:rotation", "phase") != b"drain":
+        assert job.run(*words).exit == 0
+    for key in ("signal:a", "ack:a:s", "retry:s:1"):
+        ctx.r.set(f"blocking:{key}", "x")
+    return words
+
+
+def put_back(ctx):
+    words = draining(ctx)
+    ctx.r.delete("coordkeep:rotation")
+    return words
+
+
+def rotation_paused(ctx):
+    assert ctx.unlimited("secret-rotate-phase").run("--pause", "1h").exit == 0
+    return rotating(ctx)
+
+
 SLOW = {"scan": {"max_keys_per_second": 500}}
 ORPHANS = {"reap-stale": {"orphans": "reap", "orphan_after": "30m"}}
 WAYS = [
@@ -197,6 +242,20 @@ WAYS = [
     Way("clock-audit", "-n", prepare=fleet),
     Way("clock-audit", prepare=fleet),
     Way("clock-audit", "-v", prepare=other_host),
+    Way("secret-rotate-phase", prepare=rotating),
+    Way("secret-rotate-phase", prepare=rotating, db=3),
+    Way("secret-rotate-phase", "--start", prepare=rotating),
+    Way("secret-rotate-phase", prepare=draining),
+    Way("secret-rotate-phase", prepare=put_back),
+    Way("secret-rotate-phase", "--status", prepare=draining),
+    Way("secret-rotate-phase", "--catch-up", prepare=draining),
+    Way("secret-rotate-phase", "--skip-drain", "--yes", prepare=draining),
+    Way("secret-rotate-phase", "--abort", prepare=two_hosts),
+    Way("secret-rotate-phase", "--turn", "host-2", prepare=two_hosts),
+    Way("secret-rotate-phase", "--exclude-host", "host-2", prepare=two_hosts),
+    Way("secret-rotate-phase", "--pause", "1h"),
+    Way("secret-rotate-phase", prepare=rotation_paused),
+    Way("secret-rotate-phase", "--resume", prepare=rotation_paused),
 ]
 
 
@@ -224,6 +283,9 @@ class Context:
         self.r.script_flush()
         self.state = State(self.r)
         everyones(self.r)
+        if way.job != "secret-rotate-phase":
+            self.r.hset("coordkeep:rotation", "epoch", 1)
+            self.r.hset("coordkeep:rotation:reports", "h", "{}")
         more = (way.prepare(self) if way.prepare else None) or []
         self.r.script_flush()
         auth = "" if user is None else f"{user}:{PASSWORD}@"

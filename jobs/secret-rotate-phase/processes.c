@@ -114,10 +114,10 @@ find_variable(struct bytes environment, const char *name, struct bytes *value)
 	return false;
 }
 
+/* Nothing for an empty value: ${fp} was zeroed. */
 static int
 fingerprint(struct bytes value, char fp[FINGERPRINT_SIZE])
 {
-	memset(fp, 0, FINGERPRINT_SIZE);
 	return value.n == 0 ? 0 : secret_fingerprint(value, fp);
 }
 
@@ -126,7 +126,7 @@ enter_process(const struct effects *fx, pid_t pid, struct bytes environment, str
     struct error *e)
 {
 	struct bytes sign = { NULL, 0 }, other = { NULL, 0 };
-	struct pair p;
+	struct pair p = { "", "" };
 
 	(void)find_variable(environment, fx->settings->secrets.current_var, &sign);
 	(void)find_variable(environment, fx->settings->secrets.other_var, &other);

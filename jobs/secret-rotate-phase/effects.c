@@ -32,10 +32,12 @@ stop(void *ctx)
 static int
 record_read(void *ctx, struct rotation *r, bool *there, struct error *e)
 {
-	const struct effects *x = ctx;
+	struct effects *x = ctx;
 
-	if (x->client != NULL)
-		return store_record_read(ctx, r, there, e);
+	if (x->client != NULL) {
+		x->known = store_record_read(ctx, r, there, e) == 0;
+		return x->known ? 0 : -1;
+	}
 	memset(r, 0, sizeof(*r));
 	*there = false;
 	return 0;

@@ -17,6 +17,7 @@ struct effects {
 	const char *self;              /* this host */
 	int lock;                      /* descriptor of the flock */
 	bool dry;
+	bool known;                    /* the record was read */
 	struct in_flight in_flight;    /* of the last pass */
 };
 

@@ -1,50 +1,22 @@
 #include "rotate.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
 #include "local.h"
-#include "orders.h"
 #include "outlook.h"
-#include "steer.h"
 #include "store.h"
 
 /* How far a report may be ahead of our idea of Redis's clock, ms. */
 #define TOLERANCE 5000
-
-/* A run, with all that is too large for the stack. */
-struct rotate {
-	struct run *run;
-	const struct rotate_options *options;
-	const struct settings *settings;
-	struct effects x;
-	struct flow_ops ops;
-	struct flow_settings flow;
-	struct flow_view v;
-	struct hosts hosts;          /* of the config */
-	char list[FINGERPRINT_SIZE]; /* its digest */
-	bool lost;                   /* for --status */
-	struct error uncounted;
-};
-
-static enum order
-order_of(const struct rotate_options *o)
-{
-	if (o->start)
-		return ORDER_START;
-	if (o->abort)
-		return ORDER_ABORT;
-	if (o->rollback)
-		return ORDER_ROLLBACK;
-	if (o->skip_drain)
-		return ORDER_SKIP_DRAIN;
-	if (o->exclude_host != NULL)
-		return ORDER_EXCLUDE;
-	return o->turn != NULL ? ORDER_TURN : ORDER_NONE;
-}
+/* How long --catch-up waits for another host's word, ms: hosts that boot together find each
+ * other in that time, and coordinators are waiting. */
+#define CATCH_UP_WAIT 60000
+#define CATCH_UP_LOOK 2000
 
 int
 rotate_check(const void *options, const struct settings *s, struct error *e)
@@ -119,6 +91,16 @@ connect_redis(struct rotate *t, struct error *unreachable, struct error *e)
 	return 0;
 }
 
+/* A host on which nothing is set up: cron and timers run the job wherever it is installed. */
+static bool
+is_no_host(const struct rotate *t)
+{
+	const struct rotate_options *o = t->options;
+
+	return t->hosts.n == 0 && rotate_order(o) == ORDER_NONE && !o->status &&
+	    access(t->settings->secrets.env_file, F_OK) == -1 && errno == ENOENT;
+}
+
 static struct outlook
 look_out(struct rotate *t)
 {
@@ -176,116 +158,40 @@ status(struct rotate *t, struct error *e)
 	return outlook_json(&o) == -1 ? error_set(e, EX_SOFTWARE, "out of memory") : 0;
 }
 
-/* ---- orders ---- */
+/* ---- a run ---- */
 
-/* Who skips the drain is told what it costs, and asked. */
+/* A host that was away may need another one to tell it that the record is the latest. */
 static int
-ask_skip(struct rotate *t, struct error *e)
+catch_up(struct rotate *t, struct error *e)
 {
-	struct in_flight *f = &t->x.in_flight;
-	const char *question = "Skip the drain? What only the old secret verifies is rejected then";
-	enum pass pass;
+	int64_t left = CATCH_UP_WAIT, look = CATCH_UP_LOOK;
 
-	if (t->v.rotation.phase != PHASE_DRAIN)
-		return 0; /* steer says why not */
-	if (drain_pass(&t->x, &t->v.rotation, &pass, e) == -1)
-		return -1;
-	if (!f->counted)
-		return error_set(e, EX_TEMPFAIL,
-		    "the run was stopped before it had looked at all records in flight");
-	log_warn("skip-drain", "%" PRId64 " records in flight (signals, acks, retries) are verified by "
-	    "the old secret alone and will be rejected, %" PRId64 " are too large to be looked at",
-	    f->n[IN_FLIGHT_OLD], f->n[IN_FLIGHT_UNREADABLE]);
-	if (t->x.dry || t->options->yes || run_ask(t->run, question))
-		return 0;
-	return error_set(e, EX_CRITICAL,
-	    "the drain was not skipped: nobody said yes (without a terminal: --yes)");
-}
-
-static int
-give_order(struct rotate *t, enum order order, struct error *e)
-{
-	const struct rotate_options *o = t->options;
-	struct steering steering = {
-		.order = order, .hosts = &t->hosts, .sure = run_forced(t->run),
-	};
-
-	if (order == ORDER_EXCLUDE)
-		steering.host = o->exclude_host;
-	if (order == ORDER_TURN)
-		steering.host = strcmp(o->turn, "none") == 0 ? "" : o->turn;
-	if (order == ORDER_SKIP_DRAIN && (flow_record(&t->ops, &t->flow, &t->v, e) == -1 ||
-	    ask_skip(t, e) == -1))
-		return -1;
-	if (steer(&t->ops, &t->flow, &steering, &t->v, e) == -1)
-		return -1;
-	if (order == ORDER_TURN)
-		result_action(run_result(t->run), "turn", B(ROTATION_KEY), "the turn %s now %s",
-		    t->x.dry ? "would be" : "is",
-		    t->v.rotation.turn[0] == '\0' ? "nobody's" : t->v.rotation.turn);
-	else
-		result_action(run_result(t->run), "order", B(ROTATION_KEY), "the phase %s now %s%s%s, "
-		    "epoch %" PRIu64, t->x.dry ? "would be" : "is",
-		    phase_name(t->v.rotation.phase),
-		    t->v.rotation.phase == PHASE_HOLD ? ", then " : "",
-		    t->v.rotation.phase == PHASE_HOLD ? phase_name(t->v.rotation.then) : "",
-		    t->v.rotation.epoch);
+	while (flow_run(&t->ops, &t->flow, &t->v, e) == -1) {
+		if (e->exit != EX_TEMPFAIL || t->v.may_act || t->x.client == NULL || t->x.dry ||
+		    look > left || !run_sleep(t->run, look))
+			return -1;
+		left -= look;
+		look *= 2;
+		memset(e, 0, sizeof(*e));
+		memset(&t->v, 0, sizeof(t->v));
+	}
 	return 0;
 }
-
-/* auto: a start when the secret is due. That one cannot be made is no failure of the run, but
- * somebody has to know. */
-static int
-start_by_age(struct rotate *t, bool *started, struct error *e)
-{
-	const struct rotation *r = &t->v.rotation;
-	const struct steering steering = { .order = ORDER_START, .hosts = &t->hosts };
-	int64_t since = r->rotated > 0 ? r->rotated : t->v.copy.seen_since;
-	struct error why = { 0 };
-
-	*started = false;
-	if (!t->settings->rotate.automatic || since <= 0 || t->options->catch_up ||
-	    !order_due(r, &t->flow.phase, t->ops.now(&t->x) - since))
-		return 0;
-	if (!t->settings->rotate.coordinators_accept_other) {
-		result_finding(run_result(t->run), "auto-refused", SEVERITY_WARNING, B(""),
-		    "the secret is due and auto is yes, but [secret-rotate-phase] "
-		    "coordinators_accept_other is no");
-		return 0;
-	}
-	if (steer(&t->ops, &t->flow, &steering, &t->v, &why) == 0) {
-		result_action(run_result(t->run), "start", B(ROTATION_KEY), "the secret is due: a rotation "
-		    "%s started, epoch %" PRIu64, t->x.dry ? "would be" : "was", r->epoch);
-		*started = !t->x.dry;
-		return 0;
-	}
-	if (why.exit == EX_CRITICAL || why.exit == EX_CONFIG) {
-		result_finding(run_result(t->run), "auto-refused", SEVERITY_WARNING, B(""),
-		    "the secret is due, and no rotation can be started: %s", why.text);
-		return 0;
-	}
-	if (why.exit == EX_TEMPFAIL) {
-		log_info("auto-later", "%s", why.text);
-		return 0;
-	}
-	*e = why;
-	return -1;
-}
-
-/* ---- a run ---- */
 
 static int
 whole_run(struct rotate *t, struct error *e)
 {
-	enum order order = order_of(t->options);
+	enum order order = rotate_order(t->options);
 	bool started;
 
-	if (order != ORDER_NONE && give_order(t, order, e) == -1)
+	if (order != ORDER_NONE && rotate_give_order(t, order, e) == -1)
 		return -1;
 	/* A dry run's order is written nowhere: a run would go by the record as it is. */
 	if (order != ORDER_NONE && t->x.dry)
 		return 0;
-	if (flow_run(&t->ops, &t->flow, &t->v, e) == -1 || start_by_age(t, &started, e) == -1)
+	if (t->options->catch_up)
+		return catch_up(t, e);
+	if (flow_run(&t->ops, &t->flow, &t->v, e) == -1 || rotate_start_by_age(t, &started, e) == -1)
 		return -1;
 	return started ? flow_run(&t->ops, &t->flow, &t->v, e) : 0;
 }
@@ -307,7 +213,8 @@ tell(struct rotate *t, struct error *e)
 {
 	struct outlook o;
 
-	if (t->x.client == NULL)
+	/* Of a record that could not be read nothing is said. */
+	if (!t->x.known)
 		return 0;
 	/* What the others said meanwhile, and our own report. */
 	if (!t->x.dry && store_reports_read(&t->x, &t->v.reports, e) == -1)
@@ -350,7 +257,10 @@ rotate_run(struct run *run, struct error *e)
 	t->options = run_options(run);
 	t->settings = run_settings(run);
 	rc = set_up(t, e);
-	if (rc == 0 && t->options->status) {
+	if (rc == 0 && is_no_host(t)) {
+		result_say(run_result(run), "Nothing to do: [secret-rotate-phase] hosts is empty, and there "
+		    "is no %s", t->settings->secrets.env_file);
+	} else if (rc == 0 && t->options->status) {
 		rc = status(t, e);
 	} else if (rc == 0) {
 		rc = connect_redis(t, &unreachable, e);

@@ -47,6 +47,8 @@ outlook_say(const struct outlook *o)
 	const struct census *c = &o->v->census;
 	struct buf phase = { 0 }, wait = { 0 };
 
+	if (o->x->dry)
+		buf_str(&phase, "A run would leave: ");
 	phase_text(o, &phase);
 	outlook_wait(o, &wait);
 	if (o->v->rotation.epoch == 0)

@@ -166,6 +166,14 @@ def test_a_start_is_refused(hosts, make_hosts):
     assert hosts.r.exists(RECORD) == 0
 
 
+def test_where_nothing_is_set_up_there_is_nothing_to_do(hosts):
+    hosts[0].env_file.unlink()
+    for words in ((), ("--catch-up",)):
+        done = hosts[0].job.json(*words, config={"secret-rotate-phase": {"hosts": ""}})
+        assert done.exit == 0 and not hosts.r.dbsize(), done
+    assert hosts[0].job.run().exit == 78
+
+
 def test_options_that_exclude_one_another(hosts):
     for words in (("--start", "--abort"), ("--status", "--catch-up"), ("--turn", "a", "--rollback"),
                   ("--exclude-host", "a b"), ("--yes",)):
@@ -301,6 +309,7 @@ def test_a_damaged_record_is_not_guessed(hosts, damage):
     for words in ((), ("--status",), ("--abort",), ("--catch-up",)):
         done = hosts[0].run(*words)
         assert done.exit == 2 and next(iter(damage)) in done.json["error"], done
+        assert "rotation" not in done.json, done
     assert hosts.record() == damaged and hosts.files() == before
     hosts.r.delete(RECORD)
     assert hosts[0].run().finding_codes() == ["record-put-back"]
@@ -556,7 +565,7 @@ def test_who_was_away_asks_the_others(hosts):
     (away.job.rotation_dir / "record").unlink()
     before = away.file()
     hosts.r.delete(REPORTS)
-    done = away.run("--catch-up")
+    done = away.run("--catch-up", "--max-runtime", "4s")
     assert done.exit == 75 and away.file() == before, done
     assert hosts[0].run().exit == 0
     assert away.run("--catch-up").exit == 0

@@ -32,18 +32,22 @@ moved_field(struct bytes old_key, bool unchanged, struct buf *out)
 }
 
 /*
- * KEYS new name, old name, the moved hash, the record. ARGV field, the record's bytes.
+ * KEYS new name, old name, the moved hash, the record. ARGV field, the record's bytes,
+ * whether to do it or only to say what it would do.
  * What stands under the new name has to be what we put there.
  */
 static const char back_body[] =
-    "if redis.call('GET', KEYS[4]) ~= ARGV[2] then return 'lost' end\n"
+    "local dry = ARGV[3] ~= '1'\n"
+    "if not dry and redis.call('GET', KEYS[4]) ~= ARGV[2] then return 'lost' end\n"
     "local kept = redis.call('HGET', KEYS[3], ARGV[1])\n"
     "if not kept then return 'back' end\n"
     "local v = redis.pcall('GET', KEYS[1])\n"
     "if type(v) == 'table' then return 'changed' end\n"
-    "if not v then redis.call('HDEL', KEYS[3], ARGV[1]) return 'gone' end\n"
+    "local old = redis.call('EXISTS', KEYS[2])\n"
+    "if not v then return old == 1 and 'there' or 'gone' end\n"
     "if redis.sha1hex(v) ~= string.sub(kept, 1, 40) then return 'changed' end\n"
-    "if redis.call('EXISTS', KEYS[2]) == 1 then return 'taken' end\n"
+    "if old == 1 then return 'taken' end\n"
+    "if dry then return 'back' end\n"
     "if string.sub(ARGV[1], 1, 2) == 'j:' then v = string.sub(kept, 41) end\n"
     "local ttl = redis.call('PTTL', KEYS[1])\n"
     "if ttl < 0 then\n"
@@ -86,6 +90,23 @@ on_field(void *ctx, struct bytes field, struct bytes value)
 }
 
 static void
+stays(struct back *b, struct bytes key, struct bytes word)
+{
+	struct result *result = b->c->job->result;
+
+	++*b->left;
+	if (bytes_equal(word, B("gone")))
+		result_finding(result, "work-not-moved-back", SEVERITY_WARNING, key,
+		    "neither under this name nor under that of %.*s: it was finished, handed on once more, "
+		    "deleted or has expired", (int)b->new_id.n, b->new_id.p);
+	else
+		result_finding(result, "work-not-moved-back", SEVERITY_WARNING, key,
+		    bytes_equal(word, B("taken")) ?
+		    "its old name is taken again: it stays with %.*s" :
+		    "it was changed meanwhile: it stays with %.*s", (int)b->new_id.n, b->new_id.p);
+}
+
+static void
 on_back(void *ctx, size_t tag, const struct reply *r)
 {
 	struct back *b = ctx;
@@ -96,17 +117,13 @@ on_back(void *ctx, size_t tag, const struct reply *r)
 		b->failed = true;
 		(void)reply_fail(r, b->e, "moving a work item back");
 	} else if (bytes_equal(word, B("back")))
-		result_action(result, "move-back", key, "work moved back");
+		result_action(result, "move-back", key, "work %s moved back",
+		    run_dry(b->c->job->run) ? "would be" : "is");
 	else if (bytes_equal(word, B("lost"))) {
 		b->failed = true;
 		(void)error_set(b->e, EX_TEMPFAIL, "another run changed the escalation record");
-	} else if (!bytes_equal(word, B("gone"))) {
-		++*b->left;
-		result_finding(result, "work-not-moved-back", SEVERITY_WARNING, key,
-		    bytes_equal(word, B("taken")) ?
-		    "its old name is taken again: it stays with %.*s" :
-		    "it was changed meanwhile: it stays with %.*s", (int)b->new_id.n, b->new_id.p);
-	}
+	} else if (!bytes_equal(word, B("there"))) /* its owner has written it anew */
+		stays(b, key, word);
 }
 
 static int
@@ -130,9 +147,10 @@ send_back(struct back *b, const struct script *script, size_t i)
 	buf_char(&new_key, ':');
 	buf_bytes(&new_key, work_id);
 	if (!moved.failed && !record.failed && !new_key.failed)
-		rc = script_add(c->job->client, script, CLIENT_REPEAT, on_back, b, i, 4, 6,
+		rc = script_add(c->job->client, script, CLIENT_REPEAT, on_back, b, i, 4, 7,
 		    (struct bytes[]){ buf_view(&new_key), key, buf_view(&moved), buf_view(&record),
-		        field, buf_view(&c->ledger.value) });
+		        field, buf_view(&c->ledger.value),
+		        run_dry(c->job->run) ? B("0") : B("1") });
 	buf_free(&moved);
 	buf_free(&record);
 	buf_free(&new_key);
@@ -155,7 +173,7 @@ transfer_back(struct coordinator *c, struct bytes new_id, int64_t *left, struct 
 	moved_key(new_id, &key);
 	rc = key.failed ? error_set(e, EX_SOFTWARE, "out of memory") :
 	    hash_walk(client, buf_view(&key), on_field, &b, e);
-	for (i = 0; i < b.n && rc == 0 && !run_dry(c->job->run); i++) {
+	for (i = 0; i < b.n && rc == 0; i++) {
 		rc = send_back(&b, &script, i);
 		if ((i % BATCH == BATCH - 1 || i == b.n - 1) && rc == 0) {
 			if (client_drain(client) != 0) {

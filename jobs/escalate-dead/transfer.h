@@ -25,8 +25,9 @@ enum transfer_end {
  * if the connection or the lease was lost. */
 int transfer_work(struct coordinator *c, struct bytes new_id, enum transfer_end *end,
     struct error *e);
-/* Move everything in coordkeep:moved:<newId> back as it was. *left: what could not go, because
- * somebody has changed it or its old name is taken again (findings). */
+/* Move everything in coordkeep:moved:<newId> back as it was; a dry run only looks. *left: what
+ * does not come back, because somebody has changed it, its old name is taken again, or it is at
+ * neither name (findings). */
 int transfer_back(struct coordinator *c, struct bytes new_id, int64_t *left, struct error *e);
 /* How many items were moved to ${new_id} by all runs together, and, as a JSON array, the keys of
  * those that were moved as they were (a hundred at most). */

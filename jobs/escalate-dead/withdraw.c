@@ -41,7 +41,7 @@ too_late(struct coordinator *c, struct bytes spawn, enum store_end end)
 	if (end == STORE_OTHER)
 		why = "another run is at it";
 	else if (end == STORE_SPAWN || spawn.n == 0)
-		why = "its spawn request has been taken";
+		why = "its spawn request has been taken or withdrawn";
 	else if (!ledger_spawn_pending(spawn))
 		why = "its spawn request is no longer pending";
 	if (why != NULL)

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "again.h"
 #include "base/duration.h"
 #include "base/log.h"
 #include "call.h"
@@ -24,7 +25,6 @@ shows_life(const struct coordinator *c)
 int
 act_permit(struct escalate *x, struct error *e)
 {
-	const int64_t now = run_now(x->run);
 	struct coordinator *c;
 	struct buf line = { 0 };
 	int rc = 0;
@@ -46,14 +46,7 @@ act_permit(struct escalate *x, struct error *e)
 		buf_free(&line);
 		return rc;
 	}
-	if (c->course != COURSE_ESCALATE)
-		return 0;
-	/* What was handed on already is another death now, with another replacement. */
-	if (c->entry->state == ROSTER_ESCALATED || c->ledger.stage == LEDGER_COMPLETE) {
-		roster_set_state(c->entry, ROSTER_KNOWN, now);
-		c->entry->incarnation = now;
-	}
-	return 0;
+	return c->course == COURSE_ESCALATE ? again_permit(c, e) : 0;
 }
 
 static void
@@ -94,7 +87,7 @@ settle(struct coordinator *c, bool *suspects, struct error *e)
 		if (c->entry->state == ROSTER_ESCALATED && c->course == COURSE_SUSPECT &&
 		    steps_outlive(c, e) != 0)
 			return -1;
-		if (c->ledger.stage != LEDGER_SPAWNED)
+		if (c->ledger.stage != LEDGER_SPAWNED && !c->reopen)
 			become(c, ROSTER_SUSPECT);
 		break;
 	case COURSE_RETIRE:

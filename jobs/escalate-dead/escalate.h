@@ -79,6 +79,7 @@ struct coordinator {
 	bool escalated_now;          /* handed on by this run, but for the last step */
 	bool struck;                 /* this run has counted a warning */
 	bool adopted;                /* another process had begun it */
+	bool reopen;                 /* handed on before: what is left goes to the same replacement */
 	int64_t moved, left;
 };
 

@@ -231,6 +231,21 @@ ledger_spawned(struct bytes value, int64_t now, struct buf *out)
 }
 
 bool
+ledger_reopen(struct bytes value, int64_t now, int64_t incarnation, struct buf *out)
+{
+	char when[24], number[24];
+	const struct record_field fields[] = {
+		{ "status", "\"spawned\"" },
+		{ "incarnation", number },
+		{ "reopenedAt", when },
+	};
+
+	snprintf(when, sizeof(when), "%" PRId64, now);
+	snprintf(number, sizeof(number), "%" PRId64, incarnation);
+	return record_splice(value, fields, 3, out);
+}
+
+bool
 ledger_cancelling(struct bytes value, int64_t now, bool by_person, struct buf *out)
 {
 	char text[24];

@@ -72,6 +72,9 @@ void ledger_begin(const struct ledger_new *n, struct buf *out);
 bool ledger_adopt(struct bytes value, const struct ledger_new *n, bool keep_new_id,
     struct buf *out);
 bool ledger_spawned(struct bytes value, int64_t now, struct buf *out);
+/* A finished one is taken up again: late work goes where the rest went. ${incarnation} for one
+ * that has none. */
+bool ledger_reopen(struct bytes value, int64_t now, int64_t incarnation, struct buf *out);
 bool ledger_cancelling(struct bytes value, int64_t now, bool by_person, struct buf *out);
 /* ${unchanged}: a JSON array of the keys that were moved as they were. */
 bool ledger_complete(struct bytes value, int64_t now, int64_t moved, int64_t left,

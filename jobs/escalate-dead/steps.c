@@ -19,7 +19,20 @@ static bool
 compose(const struct call *k, struct buf *out)
 {
 	const struct ledger *l = &k->c->ledger;
+	struct buf text = { 0 };
+	bool ok;
 
+	if (k->c->reopen) {
+		if (l->stage == LEDGER_COMPLETE)
+			buf_bytes(&text, buf_view(&l->value));
+		else
+			ledger_begin(&k->facts, &text);
+		ok = !text.failed && ledger_reopen(buf_view(&text), k->facts.now,
+		    l->ours ? l->incarnation : k->facts.incarnation > 0 ? k->facts.incarnation :
+		    k->facts.now, out);
+		buf_free(&text);
+		return ok;
+	}
 	if (l->stage != LEDGER_FOREIGN) {
 		ledger_begin(&k->facts, out);
 		return !out->failed;
@@ -37,6 +50,7 @@ settled(struct coordinator *c, bool *go)
 	case LEDGER_MOVING:
 	case LEDGER_SPAWNED:
 	case LEDGER_CANCELLING:
+		/* Reopened by another run, too: that one is at it. */
 		*go = c->ledger.stage == LEDGER_MOVING;
 		return true;
 	case LEDGER_COMPLETE:
@@ -58,39 +72,72 @@ write_record(struct coordinator *c, enum store_end *end, struct error *e)
 {
 	struct escalate *x = c->job;
 	struct buf text = { 0 };
+	struct store_life life;
 	struct call k;
 	int rc;
 
 	*end = STORE_SET;
+	store_life(c, &life);
 	c->adopted = c->ledger.stage == LEDGER_FOREIGN;
 	/* A finished one is of an earlier life: what it names is not for this one. */
-	if (c->ledger.stage == LEDGER_COMPLETE)
+	if (c->ledger.stage == LEDGER_COMPLETE && !c->reopen)
 		ledger_disown(&c->ledger);
 	if ((rc = call_open(&k, c, e)) == 0 && !compose(&k, &text))
 		rc = error_set(e, EX_SOFTWARE, "the escalation record cannot be made");
 	if (rc == 0 && !run_dry(x->run))
-		rc = store_set(x, buf_view(&k.record_key), buf_view(&c->ledger.value),
-		    buf_view(&text), x->settings->escalate_dead.escalation_ttl, end, e);
+		rc = life.key.failed ? error_set(e, EX_SOFTWARE, "out of memory") :
+		    store_begin(x, buf_view(&k.record_key), buf_view(&c->ledger.value),
+		        buf_view(&text), &life, x->settings->escalate_dead.escalation_ttl, end, e);
 	call_close(&k);
+	buf_free(&life.key);
 	if (rc == 0 && *end == STORE_SET)
 		ledger_parse(c->id, buf_view(&text), &c->ledger);
 	else if (rc == 0 && *end == STORE_FAILED)
 		rc = call_failed(c, e);
+	else if (rc == 0 && *end == STORE_GONE)
+		rc = error_set(e, EX_TEMPFAIL, "the roster is gone since it was written: the server was "
+		    "flushed or changed; the next run judges anew");
 	buf_free(&text);
 	return rc;
 }
 
+/* It showed life after the last look: what was done goes back. */
+static int
+came_back(struct coordinator *c, struct error *e)
+{
+	struct escalate *x = c->job;
+	bool done;
+
+	c->entry->last_life = run_now(x->run);
+	if (c->reopen) {
+		log_event(LOG_LEVEL_WARN, "recovered", &c->id,
+		    "it showed life while what is left of it was to be handed on: that stays");
+		return 0;
+	}
+	log_event(LOG_LEVEL_WARN, "recovered", &c->id, c->ledger.stage == LEDGER_MOVING ?
+	    "it showed life while its work was being moved: all of it goes back" :
+	    "it showed life just before it was handed on");
+	roster_set_state(c->entry, ROSTER_KNOWN, run_now(x->run));
+	if (c->ledger.stage == LEDGER_MOVING) {
+		c->course = COURSE_WITHDRAW;
+		return steps_withdraw(c, false, &done, e);
+	}
+	c->course = COURSE_RECOVERED;
+	result_count(x->result, "recovered", 1);
+	return steps_clear_warning(c, e);
+}
+
 /*
  * See to it that the record is one of ours that is in progress. *go false:
- * there is nothing to move (done, or somebody else's); c->ledger says which.
+ * there is nothing to move (done, somebody else's, or *alive); c->ledger says which.
  */
 static int
-begin(struct coordinator *c, bool *go, struct error *e)
+begin(struct coordinator *c, bool *go, bool *alive, struct error *e)
 {
 	enum store_end end;
 	int tries;
 
-	*go = false;
+	*go = *alive = false;
 	for (tries = 0; tries < TRIES; tries++) {
 		if (settled(c, go))
 			return 0;
@@ -98,6 +145,7 @@ begin(struct coordinator *c, bool *go, struct error *e)
 			return -1;
 		if (end != STORE_OTHER) {
 			*go = end == STORE_SET;
+			*alive = end == STORE_ALIVE;
 			return 0;
 		}
 		if (call_reread(c, e) != 0)
@@ -125,18 +173,54 @@ expect_replacement(struct coordinator *c, bool *seen, struct error *e)
 	return 0;
 }
 
+static void
+no_request(struct call *k)
+{
+
+	result_finding(k->c->job->result, "spawn-unreadable", SEVERITY_WARNING,
+	    buf_view(&k->spawn_key), "this is no spawn request: %.*s is not handed on while it is there",
+	    (int)k->c->id.n, k->c->id.p);
+}
+
+static int
+make_request(struct call *k, const struct buf *record, const struct buf *request,
+    enum store_end *end, struct error *e)
+{
+	struct coordinator *c = k->c;
+	const struct field *own = &c->fields[FIELD_SPAWN];
+	struct buf own_key = { 0 };
+	struct store_life life;
+	int rc;
+
+	store_life(c, &life);
+	fields_key(c, FIELD_SPAWN, &own_key);
+	if (life.key.failed || own_key.failed)
+		rc = error_set(e, EX_SOFTWARE, "out of memory");
+	else
+		rc = store_spawn(c->job, &(struct store_request){
+		    .record = buf_view(&k->record_key), .old = buf_view(&c->ledger.value),
+		    .new_value = buf_view(record), .spawn_key = buf_view(&k->spawn_key),
+		    .spawn = buf_view(request), .own_key = buf_view(&own_key),
+		    /* What was taken by now is not pending and stays. */
+		    .own = own->there && ledger_spawn_pending(buf_view(&own->value)) ?
+		        buf_view(&own->value) : B(""),
+		    .life = &life }, c->job->settings->escalate_dead.escalation_ttl, end, e);
+	buf_free(&life.key);
+	buf_free(&own_key);
+	return rc;
+}
+
 /* Spawn request and record in one step. */
 static int
-ask_for_replacement(struct call *k, int64_t moved, bool *done, struct error *e)
+ask_for_replacement(struct call *k, int64_t moved, enum store_end *end, struct error *e)
 {
 	struct coordinator *c = k->c;
 	struct escalate *x = c->job;
 	struct buf record = { 0 }, request = { 0 };
-	enum store_end end = STORE_SET;
 	bool seen = false;
-	int rc;
+	int rc = 0;
 
-	*done = false;
+	*end = STORE_SET;
 	if (expect_replacement(c, &seen, e) != 0)
 		return -1;
 	buf_str(&k->spawn_key, "coordinator:spawn:");
@@ -146,18 +230,15 @@ ask_for_replacement(struct call *k, int64_t moved, bool *done, struct error *e)
 	if (!ledger_spawned(buf_view(&c->ledger.value), k->facts.now, &record) ||
 	    request.failed || k->spawn_key.failed)
 		rc = error_set(e, EX_SOFTWARE, "out of memory");
-	else if (run_dry(x->run))
-		rc = 0;
-	else
-		rc = store_spawn(x, buf_view(&k->record_key), buf_view(&c->ledger.value),
-		    buf_view(&record), buf_view(&k->spawn_key), buf_view(&request),
-		    x->settings->escalate_dead.escalation_ttl, &end, e);
-	if (rc == 0 && end == STORE_SET) {
+	else if (!run_dry(x->run))
+		rc = make_request(k, &record, &request, end, e);
+	if (rc == 0 && *end == STORE_SET)
 		ledger_parse(c->id, buf_view(&record), &c->ledger);
-		*done = true;
-	} else if (rc == 0 && end == STORE_FAILED)
+	else if (rc == 0 && *end == STORE_FAILED)
 		rc = call_failed(c, e);
-	else if (rc == 0)
+	else if (rc == 0 && *end == STORE_SPAWN)
+		no_request(k);
+	else if (rc == 0 && *end == STORE_OTHER)
 		rc = call_reread(c, e); /* another run was faster */
 	buf_free(&record);
 	buf_free(&request);
@@ -206,27 +287,30 @@ static int
 call_replacement(struct coordinator *c, struct error *e)
 {
 	struct escalate *x = c->job;
-	int64_t moved = c->moved;
+	int64_t moved = c->moved, here = c->moved;
+	enum store_end end = STORE_SET;
 	struct buf names = { 0 };
-	bool done = true, told = false, seen = false;
+	bool told = false, seen = false;
 	struct call k;
 	int rc;
 
 	if ((rc = call_open(&k, c, e)) == 0 && !run_dry(x->run))
 		rc = transfer_count(x, k.facts.new_id, &moved, &names, e);
 	if (rc == 0 && c->ledger.stage == LEDGER_MOVING)
-		rc = ask_for_replacement(&k, moved, &done, e);
+		rc = ask_for_replacement(&k, moved, &end, e);
 	else if (rc == 0)
 		rc = expect_replacement(c, &seen, e);
 	/* Opened again: the record, into which it looks, is another now. */
 	call_close(&k);
-	if (rc == 0 && done && c->ledger.stage == LEDGER_SPAWNED &&
+	if (rc == 0 && end == STORE_ALIVE)
+		rc = came_back(c, e);
+	else if (rc == 0 && end == STORE_SET && c->ledger.stage == LEDGER_SPAWNED &&
 	    (rc = call_open(&k, c, e)) == 0)
 		rc = publish(&k, moved, &told, e);
 	if (rc == 0 && told) {
 		c->escalated_now = true;
 		roster_set_state(c->entry, ROSTER_ESCALATED, run_now(x->run));
-		c->moved = moved;
+		c->moved = moved = c->reopen ? here : moved;
 		result_action(x->result, "escalate", c->id, "%s to %.*s: %" PRId64 " work item%s moved, "
 		    "%" PRId64 " left", run_dry(x->run) ? "would be handed on" : "handed on",
 		    (int)c->ledger.new_id.n, c->ledger.new_id.p, moved, moved == 1 ? "" : "s", c->left);
@@ -241,11 +325,13 @@ steps_hand_on(struct coordinator *c, struct error *e)
 {
 	struct escalate *x = c->job;
 	enum transfer_end end = TRANSFER_DONE;
-	bool go, done;
+	bool go, alive;
 
 	evidence_log(c);
-	if (begin(c, &go, e) != 0)
+	if (begin(c, &go, &alive, e) != 0)
 		return -1;
+	if (alive)
+		return came_back(c, e);
 	if (c->adopted && go)
 		log_event(LOG_LEVEL_INFO, "adopted", &c->id,
 		    "another process had begun to escalate it: going on with its record");
@@ -256,12 +342,10 @@ steps_hand_on(struct coordinator *c, struct error *e)
 			return error_set(e, EX_TEMPFAIL, "the time was up while work was being moved: the "
 			    "next run goes on");
 		if (end == TRANSFER_ALIVE) {
-			log_event(LOG_LEVEL_WARN, "recovered", &c->id,
-			    "it showed life while its work was being moved: all of it goes back");
-			c->course = COURSE_WITHDRAW;
-			c->entry->last_life = run_now(x->run);
-			roster_set_state(c->entry, ROSTER_KNOWN, run_now(x->run));
-			return steps_withdraw(c, false, &done, e);
+			if (came_back(c, e) != 0)
+				return -1;
+			if (!c->reopen)
+				return 0;
 		}
 		if (end == TRANSFER_FAILED && call_hopeless(e))
 			return -1;

@@ -1,5 +1,7 @@
 #include "store.h"
 
+#include "coordination/roster.h"
+#include "fields.h"
 #include "redis/script.h"
 
 /* ARGV old, new, TTL. */
@@ -15,13 +17,34 @@ static const char set_body[] =
     "end\n"
     "return 'set'\n";
 
-/* KEYS record, spawn request; ARGV old, new, TTL, spawn request. A request that was
- * taken is not made again: the record says so from the same moment on. */
+/* KEYS record, heartbeat, roster; ARGV old, new, TTL, heartbeat minded, its bytes. */
+static const char begin_body[] =
+    "local v = redis.pcall('GET', KEYS[1])\n"
+    "if type(v) == 'table' then return 'other' end\n"
+    "v = v or ''\n"
+    "if v ~= ARGV[1] then return v == ARGV[2] and 'set' or 'other' end\n"
+    "if redis.call('EXISTS', KEYS[3]) == 0 then return 'gone' end\n"
+    STORE_LIFE("KEYS[2]", "ARGV[4]", "ARGV[5]")
+    "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
+    "return 'set'\n";
+
+/* KEYS record, spawn request, the dead id's own, heartbeat; ARGV old, new, TTL, spawn
+ * request, the own one, heartbeat minded, its bytes. A request that was taken is not
+ * made again: the record says so from the same moment on. */
 static const char spawn_body[] =
     "local v = redis.call('GET', KEYS[1]) or ''\n"
     "if v ~= ARGV[1] then return v == ARGV[2] and 'set' or 'other' end\n"
-    "if ARGV[4] ~= '' and redis.call('EXISTS', KEYS[2]) == 0 then\n"
-    " redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])\n"
+    STORE_LIFE("KEYS[4]", "ARGV[6]", "ARGV[7]")
+    "if ARGV[4] ~= '' then\n"
+    " local kind = redis.call('TYPE', KEYS[2]).ok\n"
+    " if kind == 'none' then\n"
+    "  redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[3])\n"
+    " elseif kind ~= 'string' then\n"
+    "  return 'spawn'\n"
+    " end\n"
+    "end\n"
+    "if ARGV[5] ~= '' and redis.pcall('GET', KEYS[3]) == ARGV[5] then\n"
+    " redis.call('DEL', KEYS[3])\n"
     "end\n"
     "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
     "return 'set'\n";
@@ -38,9 +61,19 @@ static int
 call(struct escalate *x, const char *name, const char *body, size_t nkeys, size_t argc,
     const struct bytes *argv, enum store_end *end, struct error *e)
 {
+	static const struct {
+		const char *word;
+		enum store_end end;
+	} words[] = {
+		{ "set", STORE_SET },
+		{ "spawn", STORE_SPAWN },
+		{ "alive", STORE_ALIVE },
+		{ "gone", STORE_GONE },
+	};
 	struct script script;
 	struct bytes word;
 	struct reply *r;
+	size_t i;
 
 	if (script_init(&script, name, body) != 0)
 		return error_set(e, EX_SOFTWARE, "SHA-1 is not available");
@@ -50,12 +83,13 @@ call(struct escalate *x, const char *name, const char *body, size_t nkeys, size_
 		return -1;
 	}
 	*end = STORE_FAILED;
-	if (!reply_string(r, &word))
+	if (reply_string(r, &word)) {
+		*end = STORE_OTHER;
+		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (bytes_equal(word, bytes_str(words[i].word)))
+				*end = words[i].end;
+	} else
 		(void)reply_fail(r, e, "%s %.*s", name, (int)argv[0].n, argv[0].p);
-	else if (bytes_equal(word, B("set")))
-		*end = STORE_SET;
-	else
-		*end = bytes_equal(word, B("spawn")) ? STORE_SPAWN : STORE_OTHER;
 	reply_free(r);
 	return 0;
 }
@@ -70,16 +104,39 @@ store_set(struct escalate *x, struct bytes key, struct bytes old, struct bytes n
 	    (struct bytes[]){ key, old, new_value, bytes_of_int(ttl, text) }, end, e);
 }
 
+void
+store_life(const struct coordinator *c, struct store_life *l)
+{
+	const struct field *f = &c->fields[FIELD_HEARTBEAT];
+
+	l->key = (struct buf){ 0 };
+	fields_key(c, FIELD_HEARTBEAT, &l->key);
+	l->value = buf_view(&f->value);
+	/* One of another type is nobody's sign of life, and has no bytes to compare. */
+	l->minded = c->job->options->force >= 2 || f->odd ? B("0") : B("1");
+}
+
 int
-store_spawn(struct escalate *x, struct bytes record, struct bytes old, struct bytes new_value,
-    struct bytes spawn_key, struct bytes spawn, int64_t ttl, enum store_end *end,
-    struct error *e)
+store_begin(struct escalate *x, struct bytes key, struct bytes old, struct bytes new_value,
+    const struct store_life *life, int64_t ttl, enum store_end *end, struct error *e)
 {
 	char text[24];
 
-	return call(x, "escalate-spawn", spawn_body, 2, 6,
-	    (struct bytes[]){ record, spawn_key, old, new_value, bytes_of_int(ttl, text), spawn },
-	    end, e);
+	return call(x, "escalate-begin", begin_body, 3, 8,
+	    (struct bytes[]){ key, buf_view(&life->key), B(ROSTER_KEY), old, new_value,
+	        bytes_of_int(ttl, text), life->minded, life->value }, end, e);
+}
+
+int
+store_spawn(struct escalate *x, const struct store_request *s, int64_t ttl,
+    enum store_end *end, struct error *e)
+{
+	char text[24];
+
+	return call(x, "escalate-spawn", spawn_body, 4, 11,
+	    (struct bytes[]){ s->record, s->spawn_key, s->own_key, buf_view(&s->life->key), s->old,
+	        s->new_value, bytes_of_int(ttl, text), s->spawn, s->own, s->life->minded,
+	        s->life->value }, end, e);
 }
 
 int

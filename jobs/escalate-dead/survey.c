@@ -44,6 +44,14 @@ look(struct coordinator *c, struct error *e)
 	return ask(c, FIELD_HEARTBEAT, e) != 0 ? -1 : ask(c, FIELD_ACTIVITY, e);
 }
 
+/* By --coordinator: its state is to be known whatever it is. */
+static bool
+named(const struct escalate *x, struct bytes id)
+{
+
+	return x->options->coordinator != NULL && bytes_equal(id, bytes_str(x->options->coordinator));
+}
+
 /* Whom the roster expects to live or to come: asked for directly, since SCAN
  * alone proves no absence, and before the walk, so that it knows whose work
  * is of no interest. */
@@ -58,8 +66,8 @@ look_at_known(struct escalate *x, struct error *e)
 
 	while (map_next(x->roster.entries, &at, &id, &value)) {
 		entry = value;
-		if (!x->everyone && (entry->state == ROSTER_RETIRED || entry->state == ROSTER_ESCALATED ||
-		    entry->state == ROSTER_REAPED))
+		if (!x->everyone && !named(x, id) && (entry->state == ROSTER_RETIRED ||
+		    entry->state == ROSTER_ESCALATED || entry->state == ROSTER_REAPED))
 			continue;
 		if ((c = escalate_coordinator(x, id)) == NULL)
 			return error_set(e, EX_SOFTWARE, "out of memory");

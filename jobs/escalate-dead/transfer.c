@@ -10,20 +10,18 @@
 #include "fields.h"
 #include "moved.h"
 #include "redis/script.h"
+#include "store.h"
 
 #define BATCH 50
 
 /*
  * KEYS old name, new name, the moved hash, the record, the heartbeat. ARGV old
  * value, new value, field and kept bytes for the hash, the record's bytes,
- * whether to mind the heartbeat, its bytes ('' = none), least TTL, the hash's TTL.
+ * whether to mind the heartbeat, its bytes, least TTL, the hash's TTL.
  */
 static const char move_body[] =
     "if redis.call('GET', KEYS[4]) ~= ARGV[5] then return 'lost' end\n"
-    "if ARGV[6] == '1' then\n"
-    " local h = redis.pcall('GETRANGE', KEYS[5], 0, 65536)\n"
-    " if type(h) ~= 'string' or h ~= ARGV[7] then return 'alive' end\n"
-    "end\n"
+    STORE_LIFE("KEYS[5]", "ARGV[6]", "ARGV[7]")
     "local v = redis.pcall('GET', KEYS[1])\n"
     "if type(v) == 'table' then return 'kind' end\n"
     "if not v then return 'gone' end\n"
@@ -214,7 +212,8 @@ send_batch(struct batch *b, const struct script *script)
 {
 	struct coordinator *c = b->c;
 	struct escalate *x = c->job;
-	struct buf moved = { 0 }, record = { 0 }, heartbeat = { 0 };
+	struct buf moved = { 0 }, record = { 0 };
+	struct store_life life;
 	char least[24], keep[24];
 	struct parcel *p;
 	size_t i;
@@ -222,8 +221,8 @@ send_batch(struct batch *b, const struct script *script)
 
 	moved_key(b->new_id, &moved);
 	fields_key(c, FIELD_RECORD, &record);
-	fields_key(c, FIELD_HEARTBEAT, &heartbeat);
-	if (moved.failed || record.failed || heartbeat.failed)
+	store_life(c, &life);
+	if (moved.failed || record.failed || life.key.failed)
 		rc = -1;
 	for (i = 0; i < b->n && rc == 0; i++) {
 		p = &b->parcels[i];
@@ -244,11 +243,10 @@ send_batch(struct batch *b, const struct script *script)
 		/* Done twice, the second finds the old name gone and changes nothing. */
 		rc = script_add(x->client, script, CLIENT_REPEAT, on_moved, b, i, 5, 14,
 		    (struct bytes[]){ p->item->key, buf_view(&p->new_key), buf_view(&moved),
-		        buf_view(&record), buf_view(&heartbeat), buf_view(&p->value),
+		        buf_view(&record), buf_view(&life.key), buf_view(&p->value),
 		        buf_view(&p->new_value), buf_view(&p->field),
 		        p->json ? buf_view(&p->value) : B(""), buf_view(&c->ledger.value),
-		        x->options->force >= 2 ? B("0") : B("1"),
-		        buf_view(&c->fields[FIELD_HEARTBEAT].value),
+		        life.minded, life.value,
 		        bytes_of_int(WORK_TTL, least), bytes_of_int(MOVED_TTL(x), keep) });
 	}
 	if (rc != 0)
@@ -257,7 +255,7 @@ send_batch(struct batch *b, const struct script *script)
 		rc = -1;
 	buf_free(&moved);
 	buf_free(&record);
-	buf_free(&heartbeat);
+	buf_free(&life.key);
 	return rc;
 }
 

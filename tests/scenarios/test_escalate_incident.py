@@ -67,7 +67,7 @@ def test_force_on_one_that_is_awaited(escalate, state, r):
     new = next(iter(state.spawns()))
     done = escalate.json("--coordinator", new, "--force")
     assert done.exit == 0, done
-    assert len(state.spawns()) == 2 and len(state.works()) == 1
+    assert len(state.spawns()) == 1 and new not in state.spawns() and len(state.works()) == 1
     assert not r.exists(f"coordinator:work:s:{new}:w")
 
 

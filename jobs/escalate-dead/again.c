@@ -1,0 +1,62 @@
+#include "again.h"
+
+#include "fields.h"
+#include "successor.h"
+
+void
+again_replacement(const struct coordinator *c, struct buf *out)
+{
+	char new_id[SUCCESSOR_SIZE];
+
+	if (c->ledger.new_id.n > 0)
+		buf_bytes(out, buf_view(&c->ledger.new_id));
+	else if (c->ledger.stage == LEDGER_NONE && c->entry->incarnation != 0 &&
+	    successor_id(c->id, c->entry->incarnation, new_id) == 0)
+		buf_str(out, new_id);
+}
+
+/* Is it there, or still to come? */
+static bool
+expected(const struct escalate *x, struct bytes id)
+{
+	const struct coordinator *c = escalate_find(x, id);
+	const struct field *spawn;
+
+	if (c == NULL || c->entry == NULL)
+		return false;
+	spawn = &c->fields[FIELD_SPAWN];
+	return c->course == COURSE_AWAIT ||
+	    (c->judgement.verdict == VERDICT_ALIVE && c->fields[FIELD_HEARTBEAT].there) ||
+	    (c->course == COURSE_OVERDUE && spawn->there && !spawn->odd &&
+	        ledger_spawn_pending(buf_view(&spawn->value)));
+}
+
+int
+again_permit(struct coordinator *c, struct error *e)
+{
+	const struct facts facts = fields_facts(c);
+	const bool finished = c->ledger.stage == LEDGER_COMPLETE;
+	struct buf to = { 0 }, shown = { 0 };
+	int rc = 0;
+
+	if (!finished && c->entry->state != ROSTER_ESCALATED)
+		return 0;
+	again_replacement(c, &to);
+	if (finished ? facts.life_since_record : facts.life_since)
+		c->reopen = false;
+	else if (c->items_n == 0) {
+		buf_escaped(&shown, buf_view(&to), 100);
+		rc = error_set(e, EX_CRITICAL, "it was handed on already%s%s, and nothing is left of "
+		    "it to hand on: refused", to.n > 0 ? " to " : "",
+		    to.n > 0 && buf_cstr(&shown) != NULL ? buf_cstr(&shown) : "");
+	} else
+		c->reopen = to.n > 0 && expected(c->job, buf_view(&to));
+	/* Another death, or another try: in any case another replacement. */
+	if (rc == 0 && !c->reopen) {
+		roster_set_state(c->entry, ROSTER_KNOWN, run_now(c->job->run));
+		c->entry->incarnation = run_now(c->job->run);
+	}
+	buf_free(&to);
+	buf_free(&shown);
+	return rc;
+}

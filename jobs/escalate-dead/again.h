@@ -1,0 +1,17 @@
+#ifndef ESCALATE_DEAD_AGAIN_H_
+#define ESCALATE_DEAD_AGAIN_H_
+
+#include "escalate.h"
+
+/*
+ * --force on one that was handed on before. If it has lived since, it is
+ * another death. Else nothing is handed on twice: with nothing left it is
+ * refused, and what is left goes to the replacement that has the rest
+ * (c->reopen), unless that one is not to be expected any more. -1 with ${e}.
+ */
+int again_permit(struct coordinator *c, struct error *e);
+
+/* Whom it was handed on to: appended to ${out}, nothing if that is not known. */
+void again_replacement(const struct coordinator *c, struct buf *out);
+
+#endif

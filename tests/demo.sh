@@ -84,11 +84,11 @@ for host in $hosts; do
 	echo "BLOCKING_COORDINATION_SECRET=$old_secret" >"$dir/$host/env"
 done
 coordinators=()
-coordinator coord-1 --env-file "$dir/host-1/env" --status "$dir/host-1/coordinator.json" \
+coordinator coord-1 --env-file "$dir/host-1/env" --ack-ttl 2 --status "$dir/host-1/coordinator.json" \
 	--peer coord-2 --work fetch-pages
-coordinator coord-2 --env-file "$dir/host-2/env" --status "$dir/host-2/coordinator.json" \
+coordinator coord-2 --env-file "$dir/host-2/env" --ack-ttl 2 --status "$dir/host-2/coordinator.json" \
 	--peer coord-1 --peer coord-slow
-coordinator coord-slow --env-file "$dir/host-3/env" --status "$dir/host-3/coordinator.json" \
+coordinator coord-slow --env-file "$dir/host-3/env" --ack-ttl 2 --status "$dir/host-3/coordinator.json" \
 	--peer coord-1 --offset-ms -660000
 for id in coord-1 coord-2 coord-slow; do
 	wait_until beats "$id"

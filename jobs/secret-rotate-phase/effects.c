@@ -212,7 +212,7 @@ note_host(struct effects *x, enum flow_note note, const struct flow_view *v)
 	case NOTE_ACTIVATED:
 		result_action(result, "activate", self, x->dry ?
 		    "the coordinators of this host would be reloaded or restarted" :
-		    "the coordinators of this host were made to read their file: all %zu run what it says",
+		    "the coordinators of this host were made to read their file: %zu run what it says",
 		    v->state.processes);
 		break;
 	case NOTE_NOT_ACTIVE:

@@ -254,22 +254,36 @@ outlook_metrics(const struct outlook *o)
 
 /* ---- what it waits for ---- */
 
+/* "host-1, which has not ..." or "host-1, host-2, each of which has not ...": those of one
+ * standing. */
+static size_t
+wait_standing(const struct census *c, enum standing standing, bool more, struct buf *out)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < c->n; i++) {
+		if (c->row[i].standing != standing)
+			continue;
+		if (n++ < NAMED)
+			buf_printf(out, "%s%s", n > 1 ? ", " : more ? "; " : "", c->row[i].host);
+	}
+	if (n > NAMED)
+		buf_printf(out, " and %zu more", n - NAMED);
+	if (n > 0)
+		buf_printf(out, ", %swhich %s", n > 1 ? "each of " : "", standing_phrase(standing));
+	return n;
+}
+
 static void
 wait_hosts(const struct outlook *o, struct buf *out)
 {
-	const struct census *c = &o->v->census;
-	size_t i, named = 0;
+	size_t i, n = 0;
 
-	for (i = 0; i < c->n; i++) {
-		if (c->row[i].standing == STANDING_GOOD)
-			continue;
-		if (named++ < NAMED)
-			buf_printf(out, "%s%s, which %s", named > 1 ? "; " : "", c->row[i].host,
-			    standing_phrase(c->row[i].standing));
+	for (i = 0; i < STANDING_COUNT; i++) {
+		if (i != STANDING_GOOD)
+			n += wait_standing(&o->v->census, (enum standing)i, n > 0, out);
 	}
-	if (named > NAMED)
-		buf_printf(out, "; and %zu more", named - NAMED);
-	if (named == 0)
+	if (n == 0)
 		buf_str(out, "hosts: too many report");
 }
 

@@ -108,7 +108,7 @@ say_in_flight(const struct outlook *o)
 	if (f->fp[1][0] != '\0')
 		buf_printf(&line, ", %" PRId64 " only under the old one (%s)%s", f->n[IN_FLIGHT_OLD],
 		    f->fp[1], f->have[1] ? "" : " [not on this host]");
-	buf_printf(&line, ", %" PRId64 " under neither, %" PRId64 " are unsigned",
+	buf_printf(&line, ", %" PRId64 " under neither, %" PRId64 " unsigned",
 	    f->n[IN_FLIGHT_NEITHER], f->n[IN_FLIGHT_UNSIGNED]);
 	if (f->n[IN_FLIGHT_UNREADABLE] > 0)
 		buf_printf(&line, ", %" PRId64 " too large to be read", f->n[IN_FLIGHT_UNREADABLE]);

@@ -49,6 +49,7 @@ def parse_arguments(argv):
     p.add_argument("--work", action="append", default=[], metavar="ID")
     p.add_argument("--peer", action="append", default=[], metavar="ID", help="signal it regularly")
     p.add_argument("--signal-interval", type=float, default=0.5)
+    p.add_argument("--ack-ttl", type=int, default=3600)
     p.add_argument("--env-file", help="read the secrets from it")
     p.add_argument("--one-secret", action="store_true", help="does not read the second secret")
     p.add_argument("--status", help="file for counts, replaced whole at each beat")
@@ -181,7 +182,7 @@ class Coordinator:
             ack = {"coordinatorId": self.id, "signalId": signal_id, "timestamp": stamp,
                    "iteration": 1, "status": "received",
                    "signature": sign(self.secret, self.id, signal_id, stamp, 1)}
-            self.r.set(f"blocking:ack:{self.id}:{signal_id}", json.dumps(ack), ex=3600)
+            self.r.set(f"blocking:ack:{self.id}:{signal_id}", json.dumps(ack), ex=self.o.ack_ttl)
         if self.r.get(key) == raw:
             self.r.delete(key)
 

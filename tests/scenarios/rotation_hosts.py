@@ -76,7 +76,7 @@ class Host:
     def coordinate(self, fleet, peers):
         """Start a coordinator here that signals its peers all the time."""
         self.members.append(fleet.start(self.name, env_file=self.env_file, interval=0.1,
-                                        signal_interval=0.03, peer=peers))
+                                        signal_interval=0.03, peer=peers, ack_ttl=2))
         self.pids.write_text(" ".join(str(m.pid) for m in self.members))
         self.set(check_command=f"sh {self.dir}/check")
 
@@ -185,11 +185,6 @@ class Hosts:
                 have = member.status()["signals_accepted"]
                 wait_for(lambda m=member, n=have: m.status()["signals_accepted"] > n + 2,
                          what=f"{member.id} is signalled")
-
-    def expire_acks(self):
-        """As if an hour had passed in a moment: the acks of before are gone."""
-        for key in list(self.r.scan_iter(match="blocking:ack:*", count=1000)):
-            self.r.delete(key)
 
     def counts(self, name):
         return sum(m.status()[name] for h in self for m in h.members)

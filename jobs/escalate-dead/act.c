@@ -64,12 +64,19 @@ become(struct coordinator *c, enum roster_state state)
 static int
 recover(struct coordinator *c, struct error *e)
 {
+	const bool dry = run_dry(c->job->run), warned = c->fields[FIELD_WARNING].there;
 	struct result *result = c->job->result;
+	bool gone;
 
+	if (steps_clear_warning(c, &gone, e) != 0)
+		return -1;
 	result_count(result, "recovered", 1);
-	result_action(result, "recover", c->id, "recovered: it shows life again, %s",
-	    run_dry(c->job->run) ? "its warning would be removed" : "its warning is removed");
-	return steps_clear_warning(c, e);
+	result_action(result, "recover", c->id, "%s%s",
+	    c->was.known && c->was.state == ROSTER_SUSPECT ? "recovered: it shows life again" :
+	    "it shows life",
+	    !warned && !c->struck ? "" : !gone ? ", but its warning has changed and stays" :
+	    dry ? ", its warning would be removed" : ", its warning is removed");
+	return 0;
 }
 
 static int
@@ -260,7 +267,7 @@ no_work_wanted(struct coordinator *c, struct error *e)
 	result_count(x->result, "retired", 1);
 	result_action(x->result, "retire", c->id,
 	    "dead, and it owned no work: not escalated (escalate_idle = no)");
-	return steps_clear_warning(c, e);
+	return steps_clear_warning(c, NULL, e);
 }
 
 static int

@@ -31,6 +31,28 @@ expected(const struct escalate *x, struct bytes id)
 	        ledger_spawn_pending(buf_view(&spawn->value)));
 }
 
+bool
+again_hopeless(const struct coordinator *c)
+{
+	const struct coordinator *to;
+
+	if (c->ledger.stage != LEDGER_FOREIGN || c->ledger.new_id.n == 0 ||
+	    (to = escalate_find(c->job, buf_view(&c->ledger.new_id))) == NULL)
+		return false;
+	switch (to->course) {
+	case COURSE_SUSPECT:
+	case COURSE_ESCALATE:
+	case COURSE_RESUME:
+	case COURSE_RETIRE:
+	case COURSE_RETIRED:
+	case COURSE_GONE:
+	case COURSE_ESCALATED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int
 again_permit(struct coordinator *c, struct error *e)
 {

@@ -11,6 +11,10 @@
  */
 int again_permit(struct coordinator *c, struct error *e);
 
+/* Is the replacement that another process's record names gone itself? What would be handed to it would
+ * be handed to nobody. */
+bool again_hopeless(const struct coordinator *c);
+
 /* Whom it was handed on to: appended to ${out}, nothing if that is not known. */
 void again_replacement(const struct coordinator *c, struct buf *out);
 

@@ -69,8 +69,9 @@ of_living(const struct facts *f)
 		return COURSE_RESURRECTED;
 	if (f->state == ROSTER_ESCALATED)
 		return COURSE_BACK;
-	/* The second half: a run that was killed can have left one of ours. */
-	if (f->was_suspect || (f->warning && !f->warned_out && f->life_now))
+	/* The second half: a run that was killed can have left one of ours, and one that was set by hand
+	 * would be carried out on the day on which its heartbeat is late. */
+	if (f->was_suspect || (f->warning && !f->warning_odd))
 		return COURSE_RECOVERED;
 	return f->verdict == VERDICT_UNREADABLE ? COURSE_UNREADABLE : COURSE_ALIVE;
 }
@@ -83,10 +84,11 @@ of_silent(const struct facts *f)
 	if ((f->stage == LEDGER_COMPLETE && !f->life_since_record) ||
 	    (f->state == ROSTER_ESCALATED && !f->life_since))
 		return COURSE_ESCALATED;
-	if (f->state == ROSTER_RETIRED)
-		return COURSE_RETIRED;
+	/* By hand, also of one that left and should not have. */
 	if (!f->heartbeat && f->warned_out)
 		return COURSE_ESCALATE;
+	if (f->state == ROSTER_RETIRED)
+		return COURSE_RETIRED;
 	if (f->left && f->state == ROSTER_KNOWN)
 		return COURSE_RETIRE;
 	if (!speaks)

@@ -24,6 +24,7 @@ struct facts {
 	bool work;                /* it owns work */
 	bool activity;            /* it has an activity record */
 	bool warning;             /* it has a warning key */
+	bool warning_odd;         /* of another type: nobody's count, and left alone */
 	bool warned_out;          /* the count is at max_warnings */
 	enum ledger_stage stage;  /* of its escalation record */
 	bool hold;

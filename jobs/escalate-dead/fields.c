@@ -219,6 +219,7 @@ fields_facts(const struct coordinator *c)
 		.work = c->items_n > 0,
 		.activity = c->fields[FIELD_ACTIVITY].there,
 		.warning = c->fields[FIELD_WARNING].there,
+		.warning_odd = c->fields[FIELD_WARNING].odd,
 		.warned_out = c->warnings >= x->settings->escalate_dead.max_warnings,
 		.stage = c->ledger.stage,
 		.hold = x->options->force == 0 && holds_cover(&x->holds, c->id, now),

@@ -37,6 +37,26 @@ overdue(struct coordinator *c)
 	    c->items_n == 1 ? "" : "s");
 }
 
+/* Handed on once, a warning by hand does not do it again. */
+static void
+handed_on(struct coordinator *c)
+{
+	struct result *r = c->job->result;
+	const bool by_hand = c->warnings >= c->job->settings->escalate_dead.max_warnings;
+
+	if (c->items_n > 0)
+		result_finding(r, "late-work", SEVERITY_WARNING, c->id,
+		    "%zu work item%s under its id after its work was handed on: %s"
+		    "escalate-dead --coordinator ID --force hands on the rest", c->items_n,
+		    c->items_n == 1 ? " is" : "s are",
+		    by_hand ? "a warning set by hand does not hand it on; " : "");
+	else if (by_hand)
+		result_finding(r, "handed-on-already", SEVERITY_WARNING, c->id,
+		    "the warning set by hand does nothing: it was handed on%s%.*s, and nothing is left of "
+		    "it", c->ledger.new_id.n > 0 ? " to " : "", (int)c->ledger.new_id.n,
+		    c->ledger.new_id.n > 0 ? c->ledger.new_id.p : "");
+}
+
 void
 findings_of(struct coordinator *c)
 {
@@ -53,11 +73,7 @@ findings_of(struct coordinator *c)
 		    (int)c->ledger.new_id.n, c->ledger.new_id.p);
 		break;
 	case COURSE_ESCALATED:
-		if (c->items_n > 0)
-			result_finding(r, "late-work", SEVERITY_WARNING, c->id,
-			    "%zu work item%s under its id after its work was handed on: "
-			    "escalate-dead --coordinator ID --force hands on the rest", c->items_n,
-			    c->items_n == 1 ? " is" : "s are");
+		handed_on(c);
 		break;
 	case COURSE_RETIRE:
 	case COURSE_RETIRED:

@@ -10,13 +10,15 @@
 #include "transfer.h"
 
 int
-steps_clear_warning(struct coordinator *c, struct error *e)
+steps_clear_warning(struct coordinator *c, bool *gone, struct error *e)
 {
 	struct escalate *x = c->job;
 	struct buf key = { 0 }, value = { 0 };
-	enum store_end end;
+	enum store_end end = STORE_SET;
 	int rc;
 
+	if (gone != NULL)
+		*gone = true;
 	if (!c->fields[FIELD_WARNING].there && c->warnings == 0)
 		return 0;
 	fields_key(c, FIELD_WARNING, &key);
@@ -33,6 +35,8 @@ steps_clear_warning(struct coordinator *c, struct error *e)
 	else if ((rc = store_set(x, buf_view(&key), buf_view(&value), B(""), 1, &end, e)) == 0 &&
 	    end == STORE_FAILED)
 		rc = call_failed(c, e);
+	if (gone != NULL)
+		*gone = end == STORE_SET;
 	buf_free(&key);
 	buf_free(&value);
 	return rc;
@@ -142,7 +146,7 @@ steps_finish(struct coordinator *c, struct error *e)
 	 * them, and told twice is better than not at all. */
 	if ((rc = call_open(&k, c, e)) == 0) {
 		call_hook(c, &k);
-		if ((rc = steps_clear_warning(c, e)) == 0)
+		if ((rc = steps_clear_warning(c, NULL, e)) == 0)
 			rc = complete(c, &k, e);
 	}
 	call_close(&k);

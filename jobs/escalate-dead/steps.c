@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "again.h"
 #include "base/log.h"
 #include "call.h"
 #include "evidence.h"
@@ -59,6 +60,13 @@ settled(struct coordinator *c, bool *go)
 		result_finding(c->job->result, "escalation-unreadable", SEVERITY_WARNING, c->id,
 		    "coordinator:escalation: of a dead coordinator holds something that is no "
 		    "escalation record: not handed on while it is there");
+		return true;
+	case LEDGER_FOREIGN:
+		if (!again_hopeless(c))
+			return false;
+		result_finding(c->job->result, "replacement-dead", SEVERITY_WARNING, c->id,
+		    "the escalation record that another process left names %.*s, which is gone itself: not "
+		    "handed on while that record is there", (int)c->ledger.new_id.n, c->ledger.new_id.p);
 		return true;
 	default:
 		return false;
@@ -124,7 +132,7 @@ came_back(struct coordinator *c, struct error *e)
 	}
 	c->course = COURSE_RECOVERED;
 	result_count(x->result, "recovered", 1);
-	return steps_clear_warning(c, e);
+	return steps_clear_warning(c, NULL, e);
 }
 
 /*

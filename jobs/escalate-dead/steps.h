@@ -21,7 +21,8 @@ int steps_withdraw(struct coordinator *c, bool by_person, bool *done, struct err
 /* Take away the finished record of another process: it is of an earlier life. (One of ours
  * says so by its time, and is replaced.) */
 int steps_outlive(struct coordinator *c, struct error *e);
-/* Take the warning away if it is still what was read or counted. */
-int steps_clear_warning(struct coordinator *c, struct error *e);
+/* Take the warning away if it is still what was read or counted. *gone (may be NULL): it is away, or a
+ * dry run would take it. */
+int steps_clear_warning(struct coordinator *c, bool *gone, struct error *e);
 
 #endif

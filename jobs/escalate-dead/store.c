@@ -49,9 +49,11 @@ static const char spawn_body[] =
     "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
     "return 'set'\n";
 
+/* KEYS record, spawn request, the replacement's heartbeat; ARGV old, new, TTL, spawn request. */
 static const char unspawn_body[] =
     "local v = redis.call('GET', KEYS[1]) or ''\n"
     "if v ~= ARGV[1] then return v == ARGV[2] and 'set' or 'other' end\n"
+    "if redis.call('EXISTS', KEYS[3]) == 1 then return 'alive' end\n"
     "if (redis.call('GET', KEYS[2]) or '') ~= ARGV[4] then return 'spawn' end\n"
     "redis.call('DEL', KEYS[2])\n"
     "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
@@ -140,13 +142,12 @@ store_spawn(struct escalate *x, const struct store_request *s, int64_t ttl,
 }
 
 int
-store_unspawn(struct escalate *x, struct bytes record, struct bytes old,
-    struct bytes new_value, struct bytes spawn_key, struct bytes spawn, int64_t ttl,
-    enum store_end *end, struct error *e)
+store_unspawn(struct escalate *x, const struct store_request *s, struct bytes heartbeat,
+    int64_t ttl, enum store_end *end, struct error *e)
 {
 	char text[24];
 
-	return call(x, "escalate-unspawn", unspawn_body, 2, 6,
-	    (struct bytes[]){ record, spawn_key, old, new_value, bytes_of_int(ttl, text), spawn },
-	    end, e);
+	return call(x, "escalate-unspawn", unspawn_body, 3, 7,
+	    (struct bytes[]){ s->record, s->spawn_key, heartbeat, s->old, s->new_value,
+	        bytes_of_int(ttl, text), s->spawn }, end, e);
 }

@@ -48,9 +48,8 @@ struct store_request {
 int store_spawn(struct escalate *x, const struct store_request *s, int64_t ttl,
     enum store_end *end, struct error *e);
 /* The record from ${old} to ${new} and, in the same step, away with the spawn request if it is
- * still ${spawn}. */
-int store_unspawn(struct escalate *x, struct bytes record, struct bytes old,
-    struct bytes new_value, struct bytes spawn_key, struct bytes spawn, int64_t ttl,
-    enum store_end *end, struct error *e);
+ * still ${spawn}; STORE_ALIVE if the replacement's ${heartbeat} is there: it has started. */
+int store_unspawn(struct escalate *x, const struct store_request *s, struct bytes heartbeat,
+    int64_t ttl, enum store_end *end, struct error *e);
 
 #endif

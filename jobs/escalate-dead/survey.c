@@ -222,7 +222,8 @@ await_named(struct escalate *x, struct error *e)
 			list[n++] = c;
 	for (i = 0; i < n && rc == 0; i++) {
 		c = list[i];
-		if (c->fields[FIELD_SPAWN].there)
+		/* Something of another type asks for nobody. */
+		if (c->fields[FIELD_SPAWN].there && !c->fields[FIELD_SPAWN].odd)
 			rc = await(x, c->id, 0, e);
 		/* Before the spawn request is out, nobody is called yet: but what was
 		 * moved there already is not that of somebody dead. */

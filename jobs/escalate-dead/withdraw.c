@@ -12,37 +12,66 @@
 /* For how long what a person took back is left alone. */
 #define HOLD_MS INT64_C(86400000)
 
-/* The spawn request as it stands; empty if there is none. */
-static int
-read_spawn(struct escalate *x, struct bytes key, struct buf *out, struct error *e)
-{
-	struct bytes value;
-	struct reply *r;
-	int rc = 0;
+/* The replacement: its spawn request as it stands, and whether it runs already. */
+struct replacement {
+	struct buf spawn;     /* empty if there is none */
+	struct buf heartbeat; /* the key */
+	bool runs;
+	struct error *e;
+	bool failed;
+};
 
-	if ((r = CLIENT_CALL(x->client, CLIENT_REPEAT, B("GET"), key)) == NULL) {
-		*e = *client_error(x->client);
+static void
+on_replacement(void *ctx, size_t tag, const struct reply *r)
+{
+	struct replacement *p = ctx;
+	struct bytes value;
+	int64_t n;
+
+	if (tag == 1 && reply_integer(r, &n))
+		p->runs = n > 0;
+	else if (tag == 0 && reply_string(r, &value))
+		buf_bytes(&p->spawn, value);
+	else if ((tag == 1 || !reply_is_nil(r)) && !p->failed) {
+		p->failed = true;
+		(void)reply_fail(r, p->e, "looking at a replacement");
+	}
+}
+
+static int
+look_at_replacement(struct coordinator *c, struct bytes spawn_key, struct replacement *p)
+{
+	struct client *client = c->job->client;
+
+	key_make(&p->heartbeat, FAMILY_HEARTBEAT, buf_view(&c->ledger.new_id));
+	if (p->heartbeat.failed ||
+	    CLIENT_ADD(client, CLIENT_REPEAT, on_replacement, p, 0, B("GET"), spawn_key) != 0 ||
+	    CLIENT_ADD(client, CLIENT_REPEAT, on_replacement, p, 1, B("EXISTS"),
+	        buf_view(&p->heartbeat)) != 0) {
+		(void)client_drain(client);
+		return error_set(p->e, EX_SOFTWARE, "out of memory");
+	}
+	if (client_drain(client) != 0) {
+		*p->e = *client_error(client);
 		return -1;
 	}
-	if (reply_string(r, &value))
-		buf_bytes(out, value);
-	else if (!reply_is_nil(r))
-		rc = reply_fail(r, e, "GET of a spawn request");
-	reply_free(r);
-	return rc;
+	return p->failed ? -1 : 0;
 }
 
 static bool
-too_late(struct coordinator *c, struct bytes spawn, enum store_end end)
+too_late(struct coordinator *c, const struct replacement *p, enum store_end end)
 {
 	struct result *result = c->job->result;
+	const bool moving = c->ledger.stage == LEDGER_MOVING;
 	const char *why = NULL;
 
 	if (end == STORE_OTHER)
 		why = "another run is at it";
-	else if (end == STORE_SPAWN || spawn.n == 0)
+	else if (end == STORE_ALIVE || p->runs)
+		why = "that one runs already: its heartbeat is there";
+	else if (!moving && (end == STORE_SPAWN || p->spawn.n == 0))
 		why = "its spawn request has been taken or withdrawn";
-	else if (!ledger_spawn_pending(spawn))
+	else if (!moving && !ledger_spawn_pending(buf_view(&p->spawn)))
 		why = "its spawn request is no longer pending";
 	if (why != NULL)
 		result_finding(result, "cancel-too-late", SEVERITY_CRITICAL, c->id,
@@ -51,33 +80,42 @@ too_late(struct coordinator *c, struct bytes spawn, enum store_end end)
 	return why != NULL;
 }
 
+/* The record says that it goes back, as far as ${p} allows. */
+static int
+write_mark(struct coordinator *c, struct call *k, const struct buf *text,
+    const struct replacement *p, enum store_end *end, struct error *e)
+{
+	const int64_t ttl = c->job->settings->escalate_dead.escalation_ttl;
+	struct bytes value = buf_view(&c->ledger.value);
+
+	if (run_dry(c->job->run))
+		return 0;
+	if (c->ledger.stage == LEDGER_MOVING)
+		return store_set(c->job, buf_view(&k->record_key), value, buf_view(text), ttl, end, e);
+	return store_unspawn(c->job, &(struct store_request){ .record = buf_view(&k->record_key),
+	    .old = value, .new_value = buf_view(text), .spawn_key = buf_view(&k->spawn_key),
+	    .spawn = buf_view(&p->spawn) }, buf_view(&p->heartbeat), ttl, end, e);
+}
+
 /* From here on no run moves anything for it, and nobody is asked to replace it. */
 static int
 mark(struct coordinator *c, struct call *k, bool by_person, bool *done, struct error *e)
 {
-	struct escalate *x = c->job;
-	const int64_t ttl = x->settings->escalate_dead.escalation_ttl;
-	struct bytes value = buf_view(&c->ledger.value);
-	struct buf text = { 0 }, spawn = { 0 };
+	struct replacement p = { .e = e };
+	struct buf text = { 0 };
 	enum store_end end = STORE_SET;
 	int rc = 0;
 
 	*done = false;
 	key_make(&k->spawn_key, FAMILY_SPAWN, buf_view(&c->ledger.new_id));
-	if (k->spawn_key.failed || !ledger_cancelling(value, run_now(x->run), by_person, &text))
+	if (k->spawn_key.failed || !ledger_cancelling(buf_view(&c->ledger.value),
+	        run_now(c->job->run), by_person, &text))
 		rc = error_set(e, EX_SOFTWARE, "out of memory");
-	else if (c->ledger.stage == LEDGER_MOVING) {
-		if (!run_dry(x->run))
-			rc = store_set(x, buf_view(&k->record_key), value, buf_view(&text), ttl,
-			    &end, e);
-	} else if ((rc = read_spawn(x, buf_view(&k->spawn_key), &spawn, e)) == 0) {
-		if (too_late(c, buf_view(&spawn), STORE_SET))
-			goto out;
-		if (!run_dry(x->run))
-			rc = store_unspawn(x, buf_view(&k->record_key), value, buf_view(&text),
-			    buf_view(&k->spawn_key), buf_view(&spawn), ttl, &end, e);
-	}
-	if (rc != 0)
+	else if (by_person)
+		rc = look_at_replacement(c, buf_view(&k->spawn_key), &p);
+	if (rc != 0 || (by_person && too_late(c, &p, STORE_SET)))
+		goto out;
+	if ((rc = write_mark(c, k, &text, &p, &end, e)) != 0)
 		goto out;
 	if (end == STORE_FAILED)
 		rc = call_failed(c, e);
@@ -85,13 +123,14 @@ mark(struct coordinator *c, struct call *k, bool by_person, bool *done, struct e
 		ledger_parse(c->id, buf_view(&text), &c->ledger);
 		*done = true;
 	} else if (c->ledger.stage != LEDGER_MOVING)
-		(void)too_late(c, buf_view(&spawn), end);
+		(void)too_late(c, &p, end);
 	else
 		log_event(LOG_LEVEL_WARN, "not-withdrawn", &c->id,
 		    "another run is at it: left to that one");
 out:
 	buf_free(&text);
-	buf_free(&spawn);
+	buf_free(&p.spawn);
+	buf_free(&p.heartbeat);
 	return rc;
 }
 
@@ -130,7 +169,7 @@ put_back(struct coordinator *c, struct error *e)
 	roster_set_state(c->entry, ROSTER_KNOWN, now);
 	if (escalate_save(x, e) != 0)
 		return -1;
-	return steps_clear_warning(c, e);
+	return steps_clear_warning(c, NULL, e);
 }
 
 int

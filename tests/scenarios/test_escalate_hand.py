@@ -1,0 +1,162 @@
+"""escalate-dead: what people and other processes leave behind: warnings, records, requests."""
+
+import json
+
+import pytest
+
+from escalating import MINUTE, QUICK, State, to_the_end
+from harness import differences, snapshot
+
+
+@pytest.fixture
+def state(r):
+    return State(r)
+
+
+@pytest.fixture
+def escalate(job):
+    return job("escalate-dead", QUICK)
+
+
+def by_hand(r, ident):
+    r.set(f"blocking:warning:{ident}", 3, ex=300)
+
+
+# Warnings
+
+def test_by_hand_one_that_left_with_work(escalate, state, r):
+    state.roster("a", "retired", first=60 * MINUTE, life=50 * MINUTE, seen=50 * MINUTE)
+    key = state.work("a", "w")
+    by_hand(r, "a")
+    done = escalate.json()
+    assert done.exit == 0 and done.count("escalated") == 1, done
+    assert not r.exists(key) and len(state.spawns()) == 1 and not r.exists("blocking:warning:a")
+
+
+def test_by_hand_one_that_was_handed_on(escalate, state, r):
+    state.silent("a")
+    state.work("a", "w")
+    to_the_end(escalate)
+    by_hand(r, "a")
+    done = escalate.json()
+    assert done.exit == 1 and done.finding_codes() == ["handed-on-already"], done
+    assert next(iter(state.spawns())) in done.findings()[0]["text"]
+    state.work("a", "late")
+    done = escalate.json()
+    assert done.exit == 1 and done.finding_codes() == ["late-work"], done
+    assert "by hand" in done.findings()[0]["text"] and "--force" in done.findings()[0]["text"]
+    assert len(state.spawns()) == 1
+
+
+@pytest.mark.parametrize("changes", [True, False])
+def test_by_hand_the_living(escalate, state, r, changes):
+    """A warning is not kept for the day on which its heartbeat is late."""
+    state.alive("a")
+    assert escalate.json().exit == 0
+    by_hand(r, "a")
+    if changes:
+        state.heartbeat("a", n=2)
+    before = snapshot(r, without=())
+    done = escalate.json("-n")
+    assert [a["action"] for a in done.actions()] == ["recover"], done
+    assert "would be removed" in done.actions()[0]["text"]
+    assert differences(before, snapshot(r, without=())) == []
+    done = escalate.json()
+    assert done.exit == 0 and "its warning is removed" in done.actions()[0]["text"], done
+    assert not r.exists("blocking:warning:a")
+    assert escalate.json().actions() == []
+
+
+def test_a_warning_that_is_raised_meanwhile_stays(job, proxy, state, r):
+    escalate = job("escalate-dead", QUICK, url=proxy.url)
+    state.alive("a")
+    r.set("blocking:warning:a", 1, ex=300)
+
+    def change(_, words):
+        if words[0].upper() == b"EVALSHA" and b"blocking:warning:a" in words:
+            r.set("blocking:warning:a", 2, ex=300)
+
+    proxy.on_command = change
+    done = escalate.json()
+    assert "changed and stays" in done.actions()[0]["text"], done
+    assert r.get("blocking:warning:a") == b"2"
+
+
+# Records of other processes
+
+@pytest.mark.parametrize("how", ["suspect", "escalated", "retired"])
+def test_a_record_that_names_one_that_is_gone(escalate, state, r, how):
+    if how == "suspect":
+        state.silent("other")
+    else:
+        state.roster("other", how, first=60 * MINUTE, life=50 * MINUTE, seen=50 * MINUTE)
+    state.silent("dead")
+    key = state.work("dead", "w")
+    by_hand(r, "dead")
+    r.set("coordinator:escalation:dead",
+          json.dumps({"status": "pending", "newCoordinatorId": "other"}), ex=3600)
+    record = r.get("coordinator:escalation:dead")
+    done = escalate.json()
+    assert done.exit == 1 and done.finding_codes() == ["replacement-dead"], done
+    assert "other" in done.findings()[0]["text"]
+    assert r.exists(key) and r.get("coordinator:escalation:dead") == record
+    assert not state.spawns()
+    r.delete("coordinator:escalation:dead")
+    assert escalate.json().count("escalated") >= 1 and not r.exists(key)
+
+
+def test_two_records_that_name_each_other(escalate, state, r):
+    for one, other in (("a", "b"), ("b", "a")):
+        state.silent(one)
+        state.work(one, "w")
+        by_hand(r, one)
+        r.set(f"coordinator:escalation:{one}",
+              json.dumps({"status": "pending", "newCoordinatorId": other}), ex=3600)
+    before = state.works()
+    done = escalate.json()
+    assert done.exit == 1 and set(done.finding_codes()) == {"replacement-dead"}, done
+    assert state.works() == before
+
+
+def test_a_request_that_is_none(escalate, state, r):
+    """Under the name of the request stands something else: nobody would come."""
+    state.silent("dead")
+    key = state.work("dead", "w")
+    by_hand(r, "dead")
+    r.set("coordinator:escalation:dead",
+          json.dumps({"status": "pending", "newCoordinatorId": "new"}), ex=3600)
+    r.rpush("coordinator:spawn:new", "x")
+    for _ in range(2):
+        done = escalate.json()
+        assert done.exit == 1 and done.finding_codes() == ["spawn-unreadable"], done
+        assert state.record("dead")["status"] == "in_progress"
+    assert r.exists("coordinator:work:s:new:w") and not r.exists(key)
+    r.delete("coordinator:spawn:new")
+    assert escalate.json().exit == 0
+    assert set(state.spawns()) == {"new"} and state.record("dead")["status"] == "complete"
+
+
+# --cancel
+
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_cancel_takes_nothing_from_one_that_runs(job, proxy, state, r, when):
+    escalate = job("escalate-dead", QUICK, url=proxy.url)
+    state.silent("a")
+    state.work("a", "w")
+    to_the_end(escalate)
+    new = next(iter(state.spawns()))
+    if when == "before":
+        state.heartbeat(new)
+    before = state.works()
+
+    def start(_, words):
+        if words[0].upper() == b"EVALSHA" and b"coordinator:escalation:a" in words:
+            state.heartbeat(new)
+
+    proxy.on_command = start
+    for line in (("-n",), ()) if when == "before" else ((),):
+        done = escalate.json("--cancel", "a", *line)
+        assert done.exit == 2 and done.finding_codes() == ["cancel-too-late"], done
+        assert new in done.findings()[0]["text"] and "runs already" in done.findings()[0]["text"]
+    assert state.works() == before and set(state.spawns()) == {new}
+    assert state.record("a")["status"] == "complete" and not r.exists("coordkeep:hold")

@@ -126,7 +126,8 @@ check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 # Memory that is read before it is written, which AddressSanitizer cannot see; leaks it can.
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=no
 .PHONY: check-valgrind
-check-valgrind: units ## the unit tests under valgrind
+check-valgrind: ## the unit tests under valgrind
+	@$(MAKE) $(PARALLEL) --no-print-directory -s units
 	@$(PYTHON) tests/check.py --under "$(VALGRIND)" $(addprefix --unit ,$(UNITS))
 
 .PHONY: lint

@@ -210,7 +210,7 @@ outlook_findings(const struct outlook *o)
 		    "Redis has lost the record, or holds an older one; shown is this host's copy, and "
 		    "the next run of any host with a copy puts it back");
 	other = differs(o, &one);
-	if (other != NULL)
+	if (other != NULL && one != NULL)
 		result_finding(result, "secret-mismatch", SEVERITY_CRITICAL, bytes_str(other->host),
 		    "HMAC secret mismatch: this host signs with %s, %s with %s",
 		    other->state.file.sign, one->host, one->state.file.sign);

@@ -26,12 +26,20 @@ is_alive(const struct coordinator *c)
 	    c->fields[FIELD_HEARTBEAT].there;
 }
 
+/* The one that a person names, for whatever end. */
+static const char *
+asked_for(const struct escalate *x)
+{
+
+	return x->options->explain != NULL ? x->options->explain : x->options->coordinator;
+}
+
 static bool
 on_claim(void *ctx, const struct key_claim *claim)
 {
 	struct claims *k = ctx;
 	const struct coordinator *c = escalate_find(k->x, claim->id);
-	const char *only = k->x->options->coordinator;
+	const char *only = asked_for(k->x);
 
 	if (k->n++ == 0) {
 		k->first = claim->id;
@@ -245,13 +253,15 @@ belongings_settle(struct escalate *x, struct error *e)
 void
 belongings_release(struct escalate *x)
 {
+	const char *only = asked_for(x);
 	struct coordinator *c;
 	size_t at = 0, i;
 
 	while ((c = escalate_next(x, &at)) != NULL) {
 		if (!is_alive(c) || c->ledger.stage != LEDGER_NONE ||
-		    (x->options->coordinator != NULL && escalate_selected(x, c)))
+		    (only != NULL && bytes_equal(c->id, bytes_str(only))))
 			continue;
+		c->released = true;
 		for (i = 0; i < c->items_n; i++)
 			discard(c->items[i].key);
 		c->items_n = 0;

@@ -1,6 +1,7 @@
 #include "cancel.h"
 
 #include "fields.h"
+#include "report.h"
 #include "steps.h"
 
 static int
@@ -29,6 +30,7 @@ int
 cancel_run(struct escalate *x, struct bytes id, struct error *e)
 {
 	struct coordinator *c;
+	json_t *o;
 	bool done;
 
 	if ((c = escalate_coordinator(x, id)) == NULL)
@@ -43,6 +45,12 @@ cancel_run(struct escalate *x, struct bytes id, struct error *e)
 		    "its escalation record is not one of escalate-dead: left as it is");
 	if (steps_withdraw(c, true, &done, e) != 0)
 		return -1;
+	if ((o = report_json(c)) != NULL) {
+		(void)json_object_set_new(o, "cancelled", json_boolean(done));
+		if (done)
+			(void)json_object_del(o, "escalation"); /* its record is away */
+		result_object(x->result, "escalate_dead", o);
+	}
 	if (done)
 		result_say(x->result, "%s: its work is its own again, and the jobs keep off it for 24 "
 		    "hours", run_dry(x->run) ? "Would be taken back" : "Taken back");

@@ -230,7 +230,7 @@ escalate_run(struct run *run, struct error *e)
 			rc = cancel_run(&x, bytes_str(o->cancel), e);
 		else {
 			rc = run_rounds(&x, e);
-			report_run(&x, rc == 0);
+			report_run(&x, rc == 0 ? NULL : e);
 		}
 	}
 	escalate_free(&x);

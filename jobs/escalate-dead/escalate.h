@@ -72,6 +72,7 @@ struct coordinator {
 	struct item *items;          /* work that is certainly its own */
 	size_t items_n, items_cap;
 	size_t uncertain;            /* keys that could be its own */
+	bool released;               /* it lives: its work was not looked for */
 	enum course course;
 	/* of an escalation */
 	bool cleared_to_go;          /* warned enough, or by hand, or forced */
@@ -97,6 +98,8 @@ struct escalate {
 	bool has_baseline;
 	struct buf baseline_file;
 	struct brake brake;
+	bool paused;                 /* --list and --explain: the jobs are */
+	int64_t pause_ends;          /* Redis ms; 0 = it has no end */
 	bool everyone;               /* look at all that the roster holds, whatever their state */
 	bool braked;                 /* the brake is on and not overridden */
 	struct map *coordinators;    /* id -> struct coordinator */

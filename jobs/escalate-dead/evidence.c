@@ -31,6 +31,29 @@ is_over(const struct coordinator *c)
 }
 
 int64_t
+evidence_hold(const struct coordinator *c)
+{
+	const struct escalate *x = c->job;
+	const int64_t *until;
+
+	if (!holds_cover(&x->holds, c->id, run_now(x->run)))
+		return 0;
+	until = map_find(x->holds.until, c->id);
+	return until != NULL ? *until : 0;
+}
+
+bool
+evidence_taken_back(const struct coordinator *c)
+{
+	const struct roster_entry *e = c->entry;
+
+	/* A person's word stands for life there: no key does. */
+	return e != NULL && e->state == ROSTER_KNOWN && e->last_life != 0 &&
+	    e->last_life == e->since && e->last_seen < e->last_life && e->activity == 0 &&
+	    !c->fields[FIELD_HEARTBEAT].there && !c->fields[FIELD_ACTIVITY].there;
+}
+
+int64_t
 evidence_silence(const struct coordinator *c)
 {
 
@@ -41,6 +64,8 @@ const char *
 evidence_row(const struct coordinator *c)
 {
 
+	if (evidence_taken_back(c))
+		return "taken back by hand";
 	if (!is_over(c))
 		return c->judgement.row;
 	switch (c->entry->state) {
@@ -90,7 +115,11 @@ evidence_line(const struct coordinator *c, struct buf *out)
 
 	duration_human(evidence_silence(c), silence, sizeof(silence));
 	heartbeat_words(c, out);
-	buf_printf(out, "; silent for %s (%s)", silence, evidence_row(c));
+	if (evidence_taken_back(c)) {
+		buf_str(out, "; taken back by hand ");
+		evidence_when(c, c->entry->since, out);
+	} else
+		buf_printf(out, "; silent for %s (%s)", silence, evidence_row(c));
 	if (activity->there) {
 		buf_str(out, "; activity stamped ");
 		if (c->activity_stamp != 0)
@@ -107,7 +136,9 @@ evidence_line(const struct coordinator *c, struct buf *out)
 		else
 			buf_printf(out, "off by %s to %s", low, high);
 	}
-	if (c->fields[FIELD_WARNING].there || c->warnings > 0)
+	if (c->warnings < 0)
+		buf_str(out, "; a warning that is no count");
+	else if (c->fields[FIELD_WARNING].there || c->warnings > 0)
 		buf_printf(out, "; warnings %" PRId64 " of %" PRId64, c->warnings,
 		    c->job->settings->escalate_dead.max_warnings);
 	buf_printf(out, "; owns %zu work item%s", c->items_n, c->items_n == 1 ? "" : "s");
@@ -134,7 +165,8 @@ evidence_timeline(const struct coordinator *c, struct buf *out)
 	struct buf line = { 0 };
 
 	event(&line, "first seen", e->first_sight);
-	event(&line, "last sign of life", e->last_life);
+	event(&line, evidence_taken_back(c) ? "taken back by hand" : "last sign of life",
+	    e->last_life);
 	event(&line, "heartbeat last seen", e->last_seen);
 	event(&line, "its heartbeat expires or expired", e->last_seen != 0 ? e->expiry : 0);
 	if (c->was.known && c->was.state == ROSTER_SUSPECT)
@@ -158,6 +190,8 @@ evidence_reason(const struct coordinator *c, struct buf *out)
 	    c->fields[FIELD_HEARTBEAT].there ? "stale" : "missing", silence);
 	if (c->job->options->force > 0)
 		buf_str(out, "; escalated by hand (--force)");
+	else if (c->warnings < 0)
+		buf_str(out, "; its warning is no count");
 	else
 		buf_printf(out, "; warnings %" PRId64 " of %" PRId64, c->warnings,
 		    c->job->settings->escalate_dead.max_warnings);

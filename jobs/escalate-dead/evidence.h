@@ -21,4 +21,9 @@ void evidence_when(const struct coordinator *c, int64_t at, struct buf *out);
 /* The log of a detection: "Dead coordinator detected: <id>", evidence and timeline. */
 void evidence_log(const struct coordinator *c);
 
+/* Until when it is on hold; 0 = it is not. */
+int64_t evidence_hold(const struct coordinator *c);
+/* Was it taken back with --cancel, and has it shown nothing since? */
+bool evidence_taken_back(const struct coordinator *c);
+
 #endif

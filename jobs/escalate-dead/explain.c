@@ -29,7 +29,10 @@ say_verdict(struct escalate *x, const struct coordinator *c, struct buf *text)
 {
 
 	buf_escaped(text, c->id, 200);
-	if (buf_cstr(text) != NULL)
+	if (buf_cstr(text) != NULL && evidence_taken_back(c))
+		result_say(x->result, "%s: %s (%s)", buf_cstr(text), course_name(c->course),
+		    evidence_row(c));
+	else if (buf_cstr(text) != NULL)
 		result_say(x->result, "%s: %s (%s: %s)", buf_cstr(text), course_name(c->course),
 		    verdict_name(c->judgement.verdict), evidence_row(c));
 	buf_reset(text);
@@ -62,9 +65,14 @@ say_standing(struct escalate *x, const struct coordinator *c, struct buf *text)
 		}
 		say(x, "Escalation", text);
 	}
-	if (holds_cover(&x->holds, c->id, run_now(x->run))) {
-		buf_str(text, "on hold");
+	if (evidence_hold(c) != 0) {
+		buf_str(text, "on hold, until ");
+		evidence_when(c, evidence_hold(c), text);
 		say(x, "Hold", text);
+	}
+	if (x->paused) {
+		outlook_pause(x, text);
+		say(x, "Pause", text);
 	}
 	if (x->braked) {
 		buf_printf(text, "on: %" PRId64 " of %" PRId64 " are gone (%s)", x->brake.gone,
@@ -170,6 +178,9 @@ explain_json(struct escalate *x, const struct coordinator *c, const struct holdi
 	set_text(next, "reap_stale", text);
 	(void)json_object_set_new(o, "hold",
 	    json_boolean(holds_cover(&x->holds, c->id, run_now(x->run))));
+	if (evidence_hold(c) != 0)
+		(void)json_object_set_new(o, "hold_until", json_integer(evidence_hold(c)));
+	(void)json_object_set_new(o, "paused", json_boolean(x->paused));
 	(void)json_object_set_new(o, "braked", json_boolean(x->braked));
 	(void)json_object_set_new(o, "evidence", evidence_json(c, text));
 	(void)json_object_set_new(o, "keys", keys);
@@ -190,7 +201,7 @@ explain_run(struct escalate *x, struct bytes id, struct error *e)
 	/* Entered first, so that it is looked at whatever the keyspace holds of it. */
 	if (escalate_coordinator(x, id) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
-	if (survey_run(x, e) != 0 || escalate_brake(x, e) != 0)
+	if (outlook_open(x, e) != 0 || survey_run(x, e) != 0 || escalate_brake(x, e) != 0)
 		return -1;
 	survey_decide(x);
 	/* The map may have been made anew for another server. */

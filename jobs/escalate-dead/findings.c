@@ -57,6 +57,21 @@ handed_on(struct coordinator *c)
 		    c->ledger.new_id.n > 0 ? c->ledger.new_id.p : "");
 }
 
+static void
+resurrected(struct coordinator *c)
+{
+	const struct bytes to = buf_view(&c->ledger.new_id);
+
+	if (c->ledger.stage == LEDGER_FOREIGN)
+		result_finding(c->job->result, "resurrected", SEVERITY_WARNING, c->id,
+		    "another process has begun to hand it on%s%.*s, and it is alive: its record is left",
+		    to.n > 0 ? " to " : "", (int)to.n, to.n > 0 ? to.p : "");
+	else
+		result_finding(c->job->result, "resurrected", SEVERITY_WARNING, c->id,
+		    "its work was handed on%s%.*s, and it is alive: two may be at the same work",
+		    to.n > 0 ? " to " : "", (int)to.n, to.n > 0 ? to.p : "");
+}
+
 void
 findings_of(struct coordinator *c)
 {
@@ -68,9 +83,7 @@ findings_of(struct coordinator *c)
 		overdue(c);
 		break;
 	case COURSE_RESURRECTED:
-		result_finding(r, "resurrected", SEVERITY_WARNING, c->id,
-		    "its work was handed on to %.*s, and it is alive: two may be at the same work",
-		    (int)c->ledger.new_id.n, c->ledger.new_id.p);
+		resurrected(c);
 		break;
 	case COURSE_ESCALATED:
 		handed_on(c);

@@ -6,6 +6,7 @@
 
 #include "base/duration.h"
 #include "evidence.h"
+#include "outlook.h"
 #include "report.h"
 #include "survey.h"
 
@@ -46,7 +47,7 @@ heartbeat_word(const struct coordinator *c, char *out, size_t size)
 static void
 say_row(struct escalate *x, const struct coordinator *c)
 {
-	char silence[32], heartbeat[32], warnings[24];
+	char silence[32], heartbeat[32], warnings[24], work[24];
 	struct buf id = { 0 };
 
 	buf_escaped(&id, c->id, 60);
@@ -56,13 +57,32 @@ say_row(struct escalate *x, const struct coordinator *c)
 		snprintf(warnings, sizeof(warnings), "?");
 	else
 		snprintf(warnings, sizeof(warnings), "%" PRId64, c->warnings);
+	/* That of the living is not looked for. */
+	if (c->released)
+		snprintf(work, sizeof(work), "-");
+	else
+		snprintf(work, sizeof(work), "%zu", c->items_n);
 	if (buf_cstr(&id) != NULL)
-		result_say(x->result, "%-11s %-10s %8s %8s %4s %6zu  %-11s %s", course_name(c->course),
+		result_say(x->result, "%-11s %-10s %8s %8s %4s %6s  %-11s %s", course_name(c->course),
 		    c->course == COURSE_AWAIT || c->course == COURSE_OVERDUE ? "-" :
-		    verdict_name(c->judgement.verdict), silence, heartbeat, warnings, c->items_n,
+		    evidence_taken_back(c) ? "taken back" :
+		    verdict_name(c->judgement.verdict), silence, heartbeat, warnings, work,
 		    c->ledger.stage == LEDGER_NONE ? "-" : ledger_stage_name(c->ledger.stage),
 		    buf_cstr(&id));
 	buf_free(&id);
+}
+
+static void
+say_pause(struct escalate *x)
+{
+	struct buf text = { 0 };
+
+	if (!x->paused)
+		return;
+	outlook_pause(x, &text);
+	if (buf_cstr(&text) != NULL)
+		result_say(x->result, "The jobs are paused: %s", buf_cstr(&text));
+	buf_free(&text);
 }
 
 int
@@ -73,7 +93,7 @@ list_run(struct escalate *x, struct error *e)
 	size_t n = 0, i, at = 0;
 
 	x->everyone = true;
-	if (survey_run(x, e) != 0 || escalate_brake(x, e) != 0)
+	if (outlook_open(x, e) != 0 || survey_run(x, e) != 0 || escalate_brake(x, e) != 0)
 		return -1;
 	survey_decide(x);
 	rows = calloc(map_count(x->coordinators) + 1, sizeof(struct coordinator *));
@@ -100,6 +120,8 @@ list_run(struct escalate *x, struct error *e)
 	if (x->braked)
 		result_say(x->result, "The brake is on: %" PRId64 " of %" PRId64 " are gone (%s)",
 		    x->brake.gone, x->brake.known, brake_cause_name(x->brake.cause));
+	say_pause(x);
+	(void)json_object_set_new(o, "paused", json_boolean(x->paused));
 	(void)json_object_set_new(o, "braked", json_boolean(x->braked));
 	(void)json_object_set_new(o, "coordinators", all);
 	result_object(x->result, "escalate_dead", o);

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "again.h"
 #include "base/clock.h"
 #include "base/duration.h"
 #include "evidence.h"
@@ -14,6 +15,45 @@ date(struct buf *out, int64_t at)
 
 	clock_rfc3339(at, 0, text, sizeof(text));
 	buf_str(out, text);
+}
+
+int
+outlook_open(struct escalate *x, struct error *e)
+{
+	struct buf reason = { 0 };
+	int64_t left = -1;
+	int rc;
+
+	rc = pause_get(x->client, &x->paused, &reason, &left, e);
+	x->pause_ends = left < 0 ? 0 : run_now(x->run) + left;
+	buf_free(&reason);
+	return rc;
+}
+
+void
+outlook_pause(const struct escalate *x, struct buf *out)
+{
+
+	if (!x->paused)
+		return;
+	buf_str(out, "nothing happens until the pause ends");
+	if (x->pause_ends != 0) {
+		buf_str(out, " (");
+		date(out, x->pause_ends);
+		buf_char(out, ')');
+	} else
+		buf_str(out, " (with --resume)");
+}
+
+/* What follows is for afterwards. */
+static void
+after_pause(const struct escalate *x, struct buf *out)
+{
+
+	if (!x->paused)
+		return;
+	outlook_pause(x, out);
+	buf_str(out, "; then: ");
 }
 
 static void
@@ -36,6 +76,7 @@ static void
 suspect_words(const struct coordinator *c, struct buf *out)
 {
 	const struct settings *s = c->job->settings;
+	const struct bytes named = buf_view(&c->ledger.new_id);
 	char new_id[SUCCESSOR_SIZE], interval[32];
 	int64_t incarnation = c->entry->incarnation;
 
@@ -52,7 +93,17 @@ suspect_words(const struct coordinator *c, struct buf *out)
 		    s->escalate_dead.max_warnings, interval);
 	if (c->items_n == 0 && !s->escalate_dead.escalate_idle)
 		buf_str(out, " (not at all: it owns no work, and escalate_idle = no)");
-	else if (successor_id(c->id, incarnation, new_id) == 0)
+	else if (c->ledger.stage == LEDGER_UNREADABLE)
+		buf_str(out, " - but not while its escalation record cannot be read: remove that");
+	else if (again_hopeless(c)) {
+		buf_str(out, " - but not while another process's record names ");
+		quoted(out, named);
+		buf_str(out, ", which is gone itself: remove that");
+	} else if (c->ledger.stage == LEDGER_FOREIGN && named.n > 0) {
+		buf_printf(out, ": %zu work item%s to ", c->items_n, c->items_n == 1 ? "" : "s");
+		quoted(out, named);
+		buf_str(out, ", which another process's record names");
+	} else if (successor_id(c->id, incarnation, new_id) == 0)
 		buf_printf(out, ": %zu work item%s to %s", c->items_n, c->items_n == 1 ? "" : "s",
 		    new_id);
 	buf_str(out, ". A sign of life ends it");
@@ -120,6 +171,7 @@ void
 outlook_escalate(const struct coordinator *c, struct buf *out)
 {
 
+	after_pause(c->job, out);
 	switch (c->course) {
 	case COURSE_ALIVE:
 	case COURSE_RECOVERED:
@@ -130,14 +182,18 @@ outlook_escalate(const struct coordinator *c, struct buf *out)
 		if (c->course == COURSE_RECOVERED)
 			buf_str(out, "; the next run removes its warning");
 		if (c->course == COURSE_RESURRECTED)
-			buf_str(out, "; a finding: its work was handed on and it is alive");
+			buf_str(out, c->ledger.stage == LEDGER_FOREIGN ?
+			    "; a finding: another process has begun to hand it on, and it is alive" :
+			    "; a finding: its work was handed on and it is alive");
 		break;
 	case COURSE_AWAIT:
 	case COURSE_OVERDUE:
 		awaited_words(c, out);
 		break;
 	case COURSE_HOLD:
-		buf_str(out, "nothing while it is on hold; its work is kept from expiring");
+		buf_str(out, "nothing while it is on hold, until ");
+		date(out, evidence_hold(c));
+		buf_str(out, "; its work is kept from expiring");
 		break;
 	case COURSE_BRAKED:
 		buf_str(out, "nothing while the brake is on; its work is kept from expiring");
@@ -159,6 +215,7 @@ outlook_reap(const struct coordinator *c, struct buf *out)
 {
 	const int64_t after = c->job->settings->reap_stale.stale_after;
 
+	after_pause(c->job, out);
 	switch (c->course) {
 	case COURSE_SUSPECT:
 	case COURSE_ESCALATE:
@@ -169,9 +226,14 @@ outlook_reap(const struct coordinator *c, struct buf *out)
 	case COURSE_ESCALATED:
 	case COURSE_RETIRE:
 	case COURSE_RETIRED:
-		buf_str(out, "deletes what it left behind (work excepted) from ");
-		date(out, c->entry->since + after);
-		buf_str(out, " on");
+		buf_str(out, "deletes what it left behind (work excepted) ");
+		if (c->entry->since + after <= run_now(c->job->run))
+			buf_str(out, "at its next run");
+		else {
+			buf_str(out, "from ");
+			date(out, c->entry->since + after);
+			buf_str(out, " on");
+		}
 		break;
 	case COURSE_HOLD:
 		buf_str(out, "nothing while it is on hold");

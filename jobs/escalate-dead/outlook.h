@@ -8,4 +8,9 @@
 void outlook_escalate(const struct coordinator *c, struct buf *out);
 void outlook_reap(const struct coordinator *c, struct buf *out);
 
+/* Look for a pause, for what the others say. -1 with ${e}. */
+int outlook_open(struct escalate *x, struct error *e);
+/* "nothing happens until ...". */
+void outlook_pause(const struct escalate *x, struct buf *out);
+
 #endif

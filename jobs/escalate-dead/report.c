@@ -221,8 +221,9 @@ say(struct escalate *x, const struct tally *t, int64_t awaited, bool ended)
 }
 
 void
-report_run(struct escalate *x, bool ended)
+report_run(struct escalate *x, const struct error *e)
 {
+	const bool ended = e == NULL;
 	struct tally t = { 0 };
 	const struct coordinator *c;
 	int64_t awaited;
@@ -241,5 +242,7 @@ report_run(struct escalate *x, bool ended)
 	if (ended)
 		report_metrics(x, &t, awaited);
 	report_object(x, &t, awaited);
-	say(x, &t, awaited, ended);
+	/* What was refused did not begin: the error says all. */
+	if (ended || e->exit != EX_CRITICAL)
+		say(x, &t, awaited, ended);
 }

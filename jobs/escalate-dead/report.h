@@ -4,7 +4,7 @@
 #include "escalate.h"
 
 /* Summary, counts, metrics and the JSON object of a run; ${ended} false: it ended early. */
-void report_run(struct escalate *x, bool ended);
+void report_run(struct escalate *x, const struct error *e);
 /* One coordinator as JSON; NULL without memory. */
 json_t *report_json(const struct coordinator *c);
 

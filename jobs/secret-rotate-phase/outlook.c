@@ -149,6 +149,8 @@ row_finding(const struct outlook *o, const struct census_row *row)
 		duration_human(o->now - row->report->time, age, sizeof(age));
 	switch (outlook_trouble(o, row)) {
 	case TROUBLE_MISMATCH:
+		if (row->report == NULL)
+			break;
 		result_finding(result, "secret-mismatch", SEVERITY_CRITICAL, host,
 		    "HMAC secret mismatch: this host has a secret, in its file or in a process, that is "
 		    "neither of this rotation nor of an earlier one (its file signs with %s, the fleet "

@@ -6,6 +6,9 @@
 #include "coordination/keys.h"
 #include "fields.h"
 
+/* Redis's clock may have been set back by a little; more is no time that was. */
+#define AHEAD INT64_C(60000)
+
 static void
 unreadable(struct coordinator *c)
 {
@@ -72,11 +75,29 @@ resurrected(struct coordinator *c)
 		    to.n > 0 ? " to " : "", (int)to.n, to.n > 0 ? to.p : "");
 }
 
+/* Against such a time nobody is silent before it has come. */
+static void
+ahead(struct coordinator *c)
+{
+	const int64_t last = c->was.last_life > c->was.first_sight ? c->was.last_life :
+	    c->was.first_sight;
+	const int64_t by = last - run_now(c->job->run);
+	char text[32];
+
+	if (!c->was.known || c->entry->life_now || by <= AHEAD)
+		return;
+	duration_human(by, text, sizeof(text));
+	result_finding(c->job->result, "roster-ahead", SEVERITY_WARNING, c->id,
+	    "the roster has seen it %s from now: its silence is not counted before then. If it is dead, "
+	    "HDEL " ROSTER_KEY " of it, and it is judged anew", text);
+}
+
 void
 findings_of(struct coordinator *c)
 {
 	struct result *r = c->job->result;
 
+	ahead(c);
 	unreadable(c);
 	switch (c->course) {
 	case COURSE_OVERDUE:

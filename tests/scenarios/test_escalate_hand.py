@@ -160,3 +160,21 @@ def test_cancel_takes_nothing_from_one_that_runs(job, proxy, state, r, when):
         assert new in done.findings()[0]["text"] and "runs already" in done.findings()[0]["text"]
     assert state.works() == before and set(state.spawns()) == {new}
     assert state.record("a")["status"] == "complete" and not r.exists("coordkeep:hold")
+
+
+# The roster
+
+def test_a_time_in_the_roster_that_has_not_come(escalate, state, r):
+    """Against it nobody is ever silent: that is said."""
+    state.roster("a", first=60 * MINUTE, life=-60 * MINUTE, seen=5 * MINUTE)
+    state.roster("b", first=60 * MINUTE, life=-MINUTE // 2, seen=5 * MINUTE)
+    key = state.work("a", "w")
+    done = escalate.json()
+    assert done.exit == 1 and done.finding_codes() == ["roster-ahead"], done
+    assert "59m" in done.findings()[0]["text"] or "1h" in done.findings()[0]["text"], done
+    r.hdel("coordkeep:roster", "a")
+    assert escalate.json().exit == 0 and r.exists(key)
+    # a sign of life is as good as any
+    state.roster("c", first=60 * MINUTE, life=-60 * MINUTE, seen=5 * MINUTE, heartbeat=b"before")
+    state.heartbeat("c")
+    assert "roster-ahead" not in escalate.json().finding_codes()

@@ -79,6 +79,15 @@ endef
 $(foreach j,$(UNIT_JOBS),$(eval $(call unit_job_rule,$(j))))
 $(BUILD)/obj/tests/unit/%.o: ALL_CFLAGS += -Ijobs
 
+# The simulation of secret-rotate-phase: the job's own flow over simulated effects.
+SIM_OBJS = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/sim/*.c)) \
+	$(filter-out %/main.c,$(sort $(wildcard jobs/secret-rotate-phase/*.c))))
+$(BUILD)/obj/tests/sim/%.o: ALL_CFLAGS += -Ijobs
+$(BUILD)/sim: $(SIM_OBJS) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CHECK_LIBS) $(PKG_LIBS)
+UNITS += $(BUILD)/sim
+
 .PHONY: units
 units: $(UNITS)
 

@@ -212,6 +212,10 @@ judge(struct count *c, struct bytes key, struct bytes value)
 			state = state_of_retry(c, value);
 			break;
 		}
+		/* One that lies under another key than its own: a coordinator that does not
+		 * compare the two accepts it by its signature alone. */
+		if (state == IN_FLIGHT_NEITHER && state_of_message(c, value) == IN_FLIGHT_OLD)
+			state = IN_FLIGHT_OLD;
 	}
 	c->f->n[state]++;
 	if (state == IN_FLIGHT_OLD)

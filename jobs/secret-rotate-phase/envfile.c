@@ -100,12 +100,27 @@ same_file(const struct stat *a, const struct stat *b)
 	    a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+/* Does the new file have it already? A security label often comes with the
+ * directory, and to set it can need more rights than the run has. */
+static bool
+has_attribute(int fd, const char *name, const char *value, size_t n)
+{
+	char *there = malloc(n + 1);
+	bool same;
+
+	if (there == NULL)
+		return false;
+	same = fgetxattr(fd, name, there, n + 1) == (ssize_t)n && memcmp(there, value, n) == 0;
+	free(there);
+	return same;
+}
+
 static int
 copy_attribute(int from, int to, const char *name)
 {
 	ssize_t n = fgetxattr(from, name, NULL, 0);
 	char *value;
-	int r;
+	int r = 0;
 
 	if (n < 0)
 		return errno == ENODATA ? 0 : -1;
@@ -113,7 +128,9 @@ copy_attribute(int from, int to, const char *name)
 	if (value == NULL)
 		return -1;
 	n = fgetxattr(from, name, value, (size_t)n);
-	r = n < 0 ? -1 : fsetxattr(to, name, value, (size_t)n, 0);
+	if (n < 0 || (!has_attribute(to, name, value, (size_t)n) &&
+	    fsetxattr(to, name, value, (size_t)n, 0) == -1))
+		r = -1;
 	free(value);
 	return r;
 }

@@ -128,7 +128,7 @@ move_file(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 	struct pair target;
 	bool moved = false;
 
-	v->aim = phase_aim(&v->rotation, &v->state, &target);
+	v->aim = phase_aim(&v->rotation, &v->state, s->catch_up, &target);
 	if (v->aim == AIM_MISMATCH)
 		o->note(o->ctx, NOTE_MISMATCH, v);
 	if (v->aim != AIM_MOVE)

@@ -82,8 +82,37 @@ pair_known(const struct rotation *r, const struct pair *p)
 	    (p->other[0] == '\0' || rotation_knows(r, p->other));
 }
 
+/* Does the rotation still go by ${fp}, or did an earlier one retire it? */
+static bool
+in_use(const struct rotation *r, const char *fp)
+{
+	return strcmp(fp, r->sign) == 0 || strcmp(fp, r->other) == 0;
+}
+
+/* In hold nobody changes what it signs, or drops a secret. To accept one more is
+ * neither; it may take the place of one that an earlier rotation has retired. */
+static enum aim
+hold_aim(const struct rotation *r, const struct state *s, bool boots, struct pair *target)
+{
+	bool both = pair_accepts(&s->file, r->sign) && pair_accepts(&s->file, r->other);
+
+	if (!in_use(r, s->file.sign)) {
+		/* It comes from long ago: nobody accepts what it signs. */
+		memcpy(target->sign, r->sign, FINGERPRINT_SIZE);
+		memcpy(target->other, r->other, FINGERPRINT_SIZE);
+		return AIM_MOVE;
+	}
+	/* On the way back only a host that boots takes the other one in: somebody may
+	 * sign with it. One that runs would have to restart for what is to be dropped. */
+	if (both || (r->then != PHASE_PROMOTE && !boots))
+		return AIM_STAY;
+	memcpy(target->other, strcmp(s->file.sign, r->sign) == 0 ? r->other : r->sign,
+	    FINGERPRINT_SIZE);
+	return AIM_MOVE;
+}
+
 enum aim
-phase_aim(const struct rotation *r, const struct state *s, struct pair *target)
+phase_aim(const struct rotation *r, const struct state *s, bool boots, struct pair *target)
 {
 	size_t i;
 
@@ -96,21 +125,20 @@ phase_aim(const struct rotation *r, const struct state *s, struct pair *target)
 		if (!pair_known(r, &s->pair[i]))
 			return AIM_MISMATCH;
 	}
-	if (r->phase == PHASE_HOLD) {
-		/* To accept one more is no change of what it signs, and drops nothing but,
-		 * where it has one, a secret that an earlier rotation has retired. */
-		if (r->then != PHASE_PROMOTE || pair_agrees(r, &s->file))
-			return AIM_STAY;
-		if (strcmp(s->file.sign, r->sign) == 0)
-			memcpy(target->other, r->other, FINGERPRINT_SIZE);
-		else if (strcmp(s->file.sign, r->other) == 0)
-			memcpy(target->other, r->sign, FINGERPRINT_SIZE);
-		else
-			return AIM_STAY;
-		return AIM_MOVE;
-	}
+	if (r->phase == PHASE_HOLD)
+		return hold_aim(r, s, boots, target);
 	(void)phase_target(r, target);
 	return pair_same(&s->file, target) ? AIM_STAY : AIM_MOVE;
+}
+
+/* Would a restart in hold change what is signed, or drop a secret? */
+static bool
+restart_breaks_hold(const struct rotation *r, const struct pair *process,
+    const struct pair *file)
+{
+	return (in_use(r, process->sign) && strcmp(process->sign, file->sign) != 0) ||
+	    (pair_accepts(process, r->sign) && !pair_accepts(file, r->sign)) ||
+	    (pair_accepts(process, r->other) && !pair_accepts(file, r->other));
 }
 
 bool
@@ -120,15 +148,12 @@ phase_activate(const struct rotation *r, const struct state *s)
 	bool differs = false;
 	size_t i;
 
-	if (phase_aim(r, s, &target) != AIM_STAY || !s->known || r->epoch == 0)
+	if (phase_aim(r, s, false, &target) != AIM_STAY || !s->known || r->epoch == 0)
 		return false;
 	for (i = 0; i < s->pairs; i++) {
 		if (pair_same(&s->pair[i], &s->file))
 			continue;
-		/* In hold a restart must not change what is signed, nor drop a secret. */
-		if (r->phase == PHASE_HOLD && (strcmp(s->pair[i].sign, s->file.sign) != 0 ||
-		    (pair_accepts(&s->pair[i], r->sign) && !pair_accepts(&s->file, r->sign)) ||
-		    (pair_accepts(&s->pair[i], r->other) && !pair_accepts(&s->file, r->other))))
+		if (r->phase == PHASE_HOLD && restart_breaks_hold(r, &s->pair[i], &s->file))
 			return false;
 		differs = true;
 	}
@@ -142,7 +167,7 @@ phase_well(const struct rotation *r, const struct state *s)
 	size_t i;
 
 	if (!s->known || s->processes == 0 || s->pairs > PAIRS_MAX ||
-	    phase_aim(r, s, &target) != AIM_STAY)
+	    phase_aim(r, s, false, &target) != AIM_STAY)
 		return false;
 	for (i = 0; i < s->pairs; i++) {
 		if (!pair_same(&s->pair[i], &s->file))
@@ -167,9 +192,8 @@ phase_merge(const struct rotation *redis, const struct rotation *copy, bool *for
 	return MERGE_REDIS;
 }
 
-/* Late, from the future, or good to go by? */
-static enum standing
-report_time_standing(const struct report *report, const struct phase_settings *s, int64_t now)
+enum standing
+phase_freshness(const struct report *report, const struct phase_settings *s, int64_t now)
 {
 	if (report->time > now + s->tolerance)
 		return STANDING_AHEAD;
@@ -196,91 +220,13 @@ phase_may_act(const struct rotation *r, const struct rotation *copy, int64_t rep
 		if (!host_same(report->host, self) && report->epoch == r->epoch &&
 		    report->copy == r->epoch &&
 		    hosts_find(&r->hosts, report->host) < r->hosts.n &&
-		    report_time_standing(report, s, now) == STANDING_GOOD)
+		    phase_freshness(report, s, now) == STANDING_GOOD)
 			return true;
 	}
 	return false;
 }
 
 /* ---- the phase ---- */
-
-/* All but the hosts' own lists. */
-static enum standing
-report_standing(const struct rotation *r, const struct report *report,
-    const struct phase_settings *s, int64_t now)
-{
-	enum standing standing;
-
-	if (report == NULL)
-		return STANDING_ABSENT;
-	standing = report_time_standing(report, s, now);
-	if (standing != STANDING_GOOD)
-		return standing;
-	if (report->epoch != r->epoch)
-		return STANDING_EPOCH;
-	return phase_state_standing(r, &report->state);
-}
-
-/* A list in some host's config that names a host which nobody hears of is a
- * host that may run something. The list has to be that of the start, or name
- * just those that have to agree: so a list that is mended on the way, or cut
- * after an exclusion, does no harm. */
-static void
-check_lists(const struct rotation *r, struct census *c)
-{
-	char all[FINGERPRINT_SIZE] = "";
-	struct census_row *row;
-	struct hosts hosts = { 0 };
-	size_t i;
-
-	for (i = 0; i < c->n && i < HOSTS_MAX; i++)
-		memcpy(hosts.name[hosts.n++], c->row[i].host, HOST_SIZE);
-	for (i = 0; i < c->n; i++) {
-		row = &c->row[i];
-		if (row->standing != STANDING_GOOD && row->standing != STANDING_FILE &&
-		    row->standing != STANDING_PROCESS && row->standing != STANDING_UNKNOWN)
-			continue;
-		if (strcmp(row->report->list, r->list) == 0)
-			continue;
-		if (all[0] == '\0' && hosts_digest(&hosts, all) == -1)
-			all[0] = '?';
-		if (strcmp(row->report->list, all) != 0)
-			row->standing = STANDING_LIST;
-	}
-}
-
-static void
-census_add(struct census *c, const char *host, const struct report *report,
-    enum standing standing, bool listed)
-{
-	c->row[c->n++] = (struct census_row){ host, report, standing, listed };
-}
-
-void
-phase_census(const struct rotation *r, const struct reports *reports,
-    const struct phase_settings *s, int64_t now, struct census *c)
-{
-	const struct report *report;
-	size_t i;
-
-	c->n = c->good = 0;
-	for (i = 0; i < r->hosts.n; i++) {
-		report = reports_find(reports, r->hosts.name[i]);
-		census_add(c, r->hosts.name[i], report, report_standing(r, report, s, now), true);
-	}
-	for (i = 0; i < reports->n; i++) {
-		report = &reports->report[i];
-		if (hosts_find(&r->hosts, report->host) < r->hosts.n ||
-		    report_time_standing(report, s, now) == STANDING_LATE)
-			continue;
-		census_add(c, report->host, report, report_standing(r, report, s, now), false);
-	}
-	check_lists(r, c);
-	for (i = 0; i < c->n; i++) {
-		if (c->row[i].standing == STANDING_GOOD)
-			c->good++;
-	}
-}
 
 /* Was anybody seen to sign with the secret that is being drained? */
 static bool

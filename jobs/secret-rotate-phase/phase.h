@@ -48,6 +48,10 @@ enum standing {
 /* "waits for its first report", ...: a phrase to follow the host's name. */
 const char *standing_phrase(enum standing s);
 
+/* Is a report late, from the future, or STANDING_GOOD to go by? */
+enum standing phase_freshness(const struct report *report, const struct phase_settings *s,
+    int64_t now);
+
 /* Every host that has to agree: the recorded ones, and any other that has
  * reported of late, since it is there and runs something. */
 struct census_row {
@@ -93,7 +97,9 @@ enum aim {
 	AIM_MOVE,    /* write *target */
 	AIM_MISMATCH /* it or a process has a secret that the rotation does not know: hands off */
 };
-enum aim phase_aim(const struct rotation *r, const struct state *s, struct pair *target);
+/* ${boots}: its coordinators are about to start, so a change costs nothing. */
+enum aim phase_aim(const struct rotation *r, const struct state *s, bool boots,
+    struct pair *target);
 /* Do processes have to be restarted so that they run what the file says? */
 bool phase_activate(const struct rotation *r, const struct state *s);
 /* May the holder of the turn give it back? Its coordinators have to be there

@@ -22,7 +22,7 @@ mend_host(struct sim *s, struct host *h)
 	if (hosts_digest(&h->hosts, h->list) == -1)
 		abort();
 	for (i = 0; i < SIM_RUNS; i++)
-		run_abandon(&h->run[i]);
+		sim_run_abandon(&h->run[i]);
 	if (!host_running(h))
 		h->booting = true;
 }
@@ -120,7 +120,7 @@ a_round(struct sim *s, int number)
 		start_by_hand(&s->host[i]);
 		if (number > PATIENCE)
 			mend_file(s, &s->host[i]);
-		run_whole(s, &s->host[i], stuck && leads(s, &s->host[i]) &&
+		sim_run_whole(s, &s->host[i], stuck && leads(s, &s->host[i]) &&
 		    !s->host[i].booting ? ORDER_ROLLBACK : ORDER_NONE,
 		    trust && leads(s, &s->host[i]));
 		s->now += MINUTE;

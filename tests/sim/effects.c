@@ -299,7 +299,7 @@ effect_restart(void *ctx, struct error *e)
 			h->process[i].state = PROCESS_NONE;
 	}
 	if (luck >= 80)
-		h->hurt = true;
+		h->hurt = h->changed = true;
 	return 0;
 }
 

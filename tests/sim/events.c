@@ -12,7 +12,7 @@ enum mood { MOOD_PLAIN, MOOD_REDIS, MOOD_HOSTS, MOOD_RUNS, MOODS };
 /* ---- runs ---- */
 
 static void
-run_main(void)
+sim_run_main(void)
 {
 	extern struct run *sim_entering;
 	struct run *r = sim_entering;
@@ -44,7 +44,7 @@ free_run(struct sim *s, struct host *h)
 }
 
 void
-run_begin(struct sim *s, struct host *h, enum order order, const char *argument, bool catch_up)
+sim_run_begin(struct sim *s, struct host *h, enum order order, const char *argument, bool catch_up)
 {
 	struct run *r = free_run(s, h);
 	size_t i;
@@ -53,10 +53,8 @@ run_begin(struct sim *s, struct host *h, enum order order, const char *argument,
 		return;
 	/* What was about to start when the last run looked is there by now. */
 	for (i = 0; i < h->processes; i++) {
-		if (h->process[i].state == PROCESS_STARTING) {
-			h->process[i].state = PROCESS_RUNNING;
-			h->hurt = false;
-		}
+		if (h->process[i].state == PROCESS_STARTING)
+			process_up(h, &h->process[i]);
 	}
 	if (r->stack == NULL && (r->stack = malloc(STACK_SIZE)) == NULL)
 		abort();
@@ -79,7 +77,7 @@ run_begin(struct sim *s, struct host *h, enum order order, const char *argument,
 	r->context.uc_stack.ss_sp = r->stack;
 	r->context.uc_stack.ss_size = STACK_SIZE;
 	r->context.uc_link = NULL;
-	makecontext(&r->context, run_main, 0);
+	makecontext(&r->context, sim_run_main, 0);
 	sim_trace(s, "%s: run%s", h->name, catch_up ? " (catch-up)" : order == ORDER_START ?
 	    " (start)" : order == ORDER_ABORT ? " (abort)" : order == ORDER_ROLLBACK ?
 	    " (rollback)" : order == ORDER_EXCLUDE ? " (exclude)" : "");
@@ -97,7 +95,7 @@ start_coordinators(struct host *h)
 }
 
 void
-run_resume(struct run *r)
+sim_run_resume(struct run *r)
 {
 	r->sim->running = r;
 	sim_entering = r;
@@ -113,22 +111,22 @@ run_resume(struct run *r)
 }
 
 void
-run_abandon(struct run *r)
+sim_run_abandon(struct run *r)
 {
 	r->active = false;
 }
 
 void
-run_whole(struct sim *s, struct host *h, enum order order, bool trust)
+sim_run_whole(struct sim *s, struct host *h, enum order order, bool trust)
 {
 	struct run *r = free_run(s, h);
 
 	if (r == NULL)
 		return;
-	run_begin(s, h, order, NULL, h->booting);
+	sim_run_begin(s, h, order, NULL, h->booting);
 	r->settings.trust |= trust;
 	while (r->active && s->failure[0] == '\0') {
-		run_resume(r);
+		sim_run_resume(r);
 		sim_check(s);
 	}
 }
@@ -151,7 +149,7 @@ event_step_run(struct sim *s)
 	for (i = 0; i < SIM_RUNS; i++) {
 		r = &h->run[(s->step + (int)i) % SIM_RUNS];
 		if (r->active && s->now >= r->frozen_until) {
-			run_resume(r);
+			sim_run_resume(r);
 			return;
 		}
 	}
@@ -163,7 +161,7 @@ event_begin_run(struct sim *s)
 	struct host *h = some_host(s);
 
 	if (h->up)
-		run_begin(s, h, ORDER_NONE, NULL, h->booting);
+		sim_run_begin(s, h, ORDER_NONE, NULL, h->booting);
 }
 
 static void
@@ -189,7 +187,7 @@ event_freeze_or_crash(struct sim *s)
 		return;
 	if (sim_chance(s, 40)) {
 		sim_trace(s, "%s: run killed", h->name);
-		run_abandon(r);
+		sim_run_abandon(r);
 	} else {
 		r->frozen_until = s->now + (int64_t)sim_random(s, sim_chance(s, 10) ? 60 * HOUR :
 		    HOUR);
@@ -212,8 +210,7 @@ event_process(struct sim *s)
 			process_start(h, &h->process[i], sim_chance(s, 30));
 		sim_trace(s, "%s: the restart that timed out is done", h->name);
 	} else if (p->state == PROCESS_STARTING) {
-		p->state = PROCESS_RUNNING;
-		h->hurt = false;
+		process_up(h, p);
 		sim_trace(s, "%s: a process is up (%s, %s)", h->name, p->env.sign + 12,
 		    p->env.other[0] == '\0' ? "-" : p->env.other + 12);
 	} else if (sim_chance(s, 30)) {
@@ -235,8 +232,8 @@ event_message(struct sim *s)
 	for (i = 0; i < s->messages && s->message[i].expires > s->now; i++)
 		;
 	if (i == SIM_MESSAGES)
-		return;
-	if (i == s->messages)
+		i = sim_random(s, SIM_MESSAGES);
+	else if (i == s->messages)
 		s->messages++;
 	m = &s->message[i];
 	memcpy(m->fp, p->env.sign, FINGERPRINT_SIZE);
@@ -262,7 +259,7 @@ host_down(struct sim *s, struct host *h)
 	h->away_since = s->now;
 	host_kill_processes(h);
 	for (i = 0; i < SIM_RUNS; i++)
-		run_abandon(&h->run[i]);
+		sim_run_abandon(&h->run[i]);
 	if (sim_off(s, GUARD_COPY_SYNC))
 		h->disk.copy = h->synced;
 }
@@ -274,6 +271,28 @@ redis_restore(struct sim *s, const struct redis *snapshot)
 	s->redis = *snapshot;
 	sim_trace(s, "redis restored: epoch %llu %s", (unsigned long long)s->redis.record.epoch,
 	    phase_name(s->redis.record.phase));
+}
+
+/* A host whose disk was restored, or that was excluded and comes back, knows
+ * nothing, and where Redis has lost the record too, or has one from before the
+ * rotation, it cannot even see that there is one. That takes a person: the man
+ * page says so. Here the two do not come together. */
+static bool
+shows_nothing(const struct redis *redis)
+{
+	return !redis->there || redis->record.phase == PHASE_IDLE;
+}
+
+static bool
+one_is_ignorant(const struct sim *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->hosts; i++) {
+		if (s->host[i].ignorant)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -294,7 +313,7 @@ event_host(struct sim *s)
 		h->up = h->booting = true;
 		h->ignorant |= h->excluded;
 		/* The worst moment for it. */
-		if (h->ignorant && snapshot->there && s->seed % MOODS == MOOD_HOSTS)
+		if (h->ignorant && !shows_nothing(snapshot) && s->seed % MOODS == MOOD_HOSTS)
 			redis_restore(s, snapshot);
 		sim_trace(s, "%s: boots", h->name);
 		if (sim_off(s, GUARD_CATCH_UP))
@@ -304,22 +323,6 @@ event_host(struct sim *s)
 	}
 }
 
-/* A host whose disk was restored, or that was excluded and comes back, knows
- * nothing, and where Redis has lost the record too it cannot even see that
- * there was one. That takes a person: the man page says so. Here the two do not
- * come together. */
-static bool
-one_is_ignorant(const struct sim *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->hosts; i++) {
-		if (s->host[i].ignorant)
-			return true;
-	}
-	return false;
-}
-
 static void
 event_redis(struct sim *s)
 {
@@ -327,7 +330,7 @@ event_redis(struct sim *s)
 
 	if (sim_chance(s, 60)) {
 		*snapshot = s->redis;
-	} else if (one_is_ignorant(s) && !snapshot->there) {
+	} else if (one_is_ignorant(s) && shows_nothing(snapshot)) {
 		return;
 	} else if (sim_chance(s, 50)) {
 		redis_restore(s, snapshot);
@@ -347,7 +350,7 @@ quiet(struct sim *s, int rounds)
 	for (; rounds > 0 && s->failure[0] == '\0'; rounds--) {
 		for (i = 0; i < s->hosts; i++) {
 			if (s->host[i].up)
-				run_whole(s, &s->host[i], ORDER_NONE, false);
+				sim_run_whole(s, &s->host[i], ORDER_NONE, false);
 		}
 		event_message(s);
 		s->now += MINUTE + (int64_t)sim_random(s, 14 * MINUTE);
@@ -395,7 +398,7 @@ order_exclusion(struct sim *s, struct host *from)
 	}
 	if (h == from || (h->up && !sim_chance(s, 30)))
 		return;
-	run_begin(s, from, ORDER_EXCLUDE, h->name, false);
+	sim_run_begin(s, from, ORDER_EXCLUDE, h->name, false);
 	h->excluded = !h->up;
 }
 
@@ -410,17 +413,17 @@ event_order(struct sim *s)
 	if (r->phase == PHASE_IDLE && sim_chance(s, 50)) {
 		/* At a time when all is well. */
 		quiet(s, 1);
-		run_whole(s, h, ORDER_START, false);
+		sim_run_whole(s, h, ORDER_START, false);
 	} else if (r->phase == PHASE_IDLE)
-		run_begin(s, h, ORDER_START, NULL, false);
+		sim_run_begin(s, h, ORDER_START, NULL, false);
 	else if (sim_chance(s, 70))
 		return;
 	else if (sim_chance(s, 40))
 		order_exclusion(s, h);
 	else if (r->phase == PHASE_DISTRIBUTE)
-		run_begin(s, h, ORDER_ABORT, NULL, false);
+		sim_run_begin(s, h, ORDER_ABORT, NULL, false);
 	else
-		run_begin(s, h, ORDER_ROLLBACK, NULL, false);
+		sim_run_begin(s, h, ORDER_ROLLBACK, NULL, false);
 }
 
 static void

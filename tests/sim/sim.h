@@ -45,7 +45,7 @@ extern const char *const guard_names[GUARDS];
 #define SIM_HOSTS 5
 #define SIM_PROCESSES 3
 #define SIM_RUNS 2       /* at once on a host, without the lock */
-#define SIM_MESSAGES 256
+#define SIM_MESSAGES 32 /* a sample of them is enough, and quick to check */
 #define SIM_SNAPSHOTS 4
 
 #define SECOND INT64_C(1000)
@@ -97,6 +97,7 @@ struct host {
 	bool ignorant;              /* an old disk, or excluded: has not caught up yet */
 	bool hurt;                  /* a restart of ours left it without coordinators */
 	bool excluded;
+	bool changed;               /* since the last check */
 	bool restart_pending;       /* a command timed out and goes on by itself */
 	int64_t away_since;
 	int64_t evidence;           /* when it last looked at itself for a report that was sent */
@@ -145,18 +146,20 @@ void sim_secret(struct sim *s, char fp[FINGERPRINT_SIZE]);
 void host_kill_processes(struct host *h);
 /* A process (re)starts: it reads the file now and is there now or, if ${slow}, later. */
 void process_start(struct host *h, struct process *p, bool slow);
+/* What was starting is there. */
+void process_up(struct host *h, struct process *p);
 bool host_running(const struct host *h);
 
 /* effects.c: the effects of a run, each a point at which it can be stopped. */
 extern const struct flow_ops sim_ops;
 
 /* events.c */
-void run_begin(struct sim *s, struct host *h, enum order order, const char *argument,
+void sim_run_begin(struct sim *s, struct host *h, enum order order, const char *argument,
     bool catch_up);
-void run_resume(struct run *r);
-void run_abandon(struct run *r);
+void sim_run_resume(struct run *r);
+void sim_run_abandon(struct run *r);
 /* From its beginning to its end, undisturbed. ${trust}: with --force. */
-void run_whole(struct sim *s, struct host *h, enum order order, bool trust);
+void sim_run_whole(struct sim *s, struct host *h, enum order order, bool trust);
 /* One random step of the world. */
 void sim_event(struct sim *s);
 /* From now on nothing goes wrong any more: does what was begun come to its end? */

@@ -96,9 +96,17 @@ void
 process_start(struct host *h, struct process *p, bool slow)
 {
 	p->env = h->disk.file;
-	p->state = slow ? PROCESS_STARTING : PROCESS_RUNNING;
+	p->state = PROCESS_STARTING;
 	if (!slow)
-		h->hurt = false;
+		process_up(h, p);
+}
+
+void
+process_up(struct host *h, struct process *p)
+{
+	p->state = PROCESS_RUNNING;
+	h->hurt = false;
+	h->changed = true;
 }
 
 /* ---- what always has to be true ---- */
@@ -139,7 +147,14 @@ void
 sim_check(struct sim *s)
 {
 	size_t i, j, hurt = 0;
+	bool changed = false;
 
+	for (i = 0; i < s->hosts; i++) {
+		changed |= s->host[i].changed;
+		s->host[i].changed = false;
+	}
+	if (!changed)
+		return;
 	for (i = 0; i < s->hosts; i++) {
 		for (j = 0; j < s->host[i].processes; j++) {
 			if (s->host[i].process[j].state != PROCESS_RUNNING)

@@ -61,6 +61,10 @@ static const struct {
 	    AIM_MOVE, "ab", false, false },
 	{ "hold, promote: a process with a retired secret", PHASE_HOLD, PHASE_PROMOTE, "ab",
 	    "ab:ac", AIM_STAY, "ab", true, false },
+	{ "hold: one that comes from long ago", PHASE_HOLD, PHASE_RETIRE, "ab", "c-:c-", AIM_MOVE,
+	    "ab", false, false },
+	{ "hold: its process may restart", PHASE_HOLD, PHASE_RETIRE, "ab", "ab:c-", AIM_STAY,
+	    "ab", true, false },
 	{ "hold, promote: stays", PHASE_HOLD, PHASE_PROMOTE, "ab", "ba:ba", AIM_STAY, "ba", false,
 	    true },
 	{ "a third secret in the file", PHASE_PROMOTE, 0, "ba", "da:ba", AIM_MISMATCH, "da",
@@ -84,10 +88,26 @@ START_TEST(aim)
 
 	r.then = aims[_i].then;
 	rotation_retire(&r, "cccccccccccccccc");
-	ck_assert_msg(phase_aim(&r, &s, &target) == aims[_i].aim, "%s", aims[_i].what);
+	ck_assert_msg(phase_aim(&r, &s, false, &target) == aims[_i].aim, "%s", aims[_i].what);
 	ck_assert_msg(pair_same(&target, &wanted), "%s", aims[_i].what);
 	ck_assert_msg(phase_activate(&r, &s) == aims[_i].activate, "%s", aims[_i].what);
 	ck_assert_msg(phase_well(&r, &s) == aims[_i].well, "%s", aims[_i].what);
+}
+END_TEST
+
+/* A host that boots in a hold accepts both, on the way back too. */
+START_TEST(boots_in_hold)
+{
+	struct rotation r = make_rotation(PHASE_HOLD, "ab", 2);
+	struct state s = make_state("a-");
+	struct pair target, both = make_pair("ab");
+
+	r.then = PHASE_RETIRE;
+	ck_assert_int_eq(phase_aim(&r, &s, false, &target), AIM_STAY);
+	ck_assert_int_eq(phase_aim(&r, &s, true, &target), AIM_MOVE);
+	ck_assert(pair_same(&target, &both));
+	s = make_state("ba");
+	ck_assert_int_eq(phase_aim(&r, &s, true, &target), AIM_STAY);
 }
 END_TEST
 
@@ -97,7 +117,7 @@ START_TEST(without_a_record)
 	struct state s = make_state("ab:a-");
 	struct pair target;
 
-	ck_assert_int_eq(phase_aim(&r, &s, &target), AIM_STAY);
+	ck_assert_int_eq(phase_aim(&r, &s, false, &target), AIM_STAY);
 	ck_assert(!phase_activate(&r, &s));
 }
 END_TEST
@@ -383,6 +403,7 @@ suite_phase(void)
 	TCase *t = tcase_create("phase");
 
 	tcase_add_loop_test(t, aim, 0, COUNT(aims));
+	tcase_add_test(t, boots_in_hold);
 	tcase_add_test(t, without_a_record);
 	tcase_add_loop_test(t, move, 0, COUNT(moves));
 	tcase_add_test(t, unlisted);

@@ -131,6 +131,10 @@ check-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@ASAN_OPTIONS=detect_leaks=1:exitcode=99:quarantine_size_mb=8 UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(MAKE) $(PARALLEL) --no-print-directory -s BUILD=$(BUILD)/asan OPT="-O1 -g" SANITIZE="$(SANITIZERS)" \
 	    SCENARIOS="$(WITHOUT) $(SCENARIOS)" check-here
+.PHONY: check-asan-unit
+check-asan-unit: ## the unit tests alone under the sanitizers
+	@ASAN_OPTIONS=detect_leaks=1:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) $(PARALLEL) --no-print-directory -s BUILD=$(BUILD)/asan OPT="-O1 -g" SANITIZE="$(SANITIZERS)" check-unit
 
 # Memory that is read before it is written, which AddressSanitizer cannot see; leaks it can.
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=no

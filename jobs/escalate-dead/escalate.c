@@ -11,6 +11,7 @@
 #include "explain.h"
 #include "fields.h"
 #include "list.h"
+#include "misnamed.h"
 #include "report.h"
 #include "strikes.h"
 #include "survey.h"
@@ -109,6 +110,8 @@ escalate_free(struct escalate *x)
 	belongings_drop(x);
 	free(x->loose);
 	free(x->uncertain);
+	misnamed_drop(x);
+	free(x->misnamed);
 	map_free(x->coordinators, escalate_empty);
 	holds_free(&x->holds);
 	roster_free(&x->roster);

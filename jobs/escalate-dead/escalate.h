@@ -84,6 +84,12 @@ struct coordinator {
 	int64_t moved, left;
 };
 
+/* A key under coordinator:work: that has no parse. */
+struct misnamed {
+	struct buf key;
+	struct buf owner; /* assignedTo of its value, empty if that says nothing */
+};
+
 /* One run. */
 struct escalate {
 	struct run *run;
@@ -107,6 +113,8 @@ struct escalate {
 	size_t loose_n, loose_cap;
 	struct bytes *uncertain;     /* those of them (moved here) that nobody owns for certain */
 	size_t uncertain_n, uncertain_cap;
+	struct misnamed *misnamed;   /* work keys without a parse; see misnamed.h */
+	size_t misnamed_n, misnamed_cap;
 	int64_t heartbeats;          /* ids with a heartbeat */
 	int64_t warning_ttl;         /* ms, for this run; see strikes.h */
 	struct error failed;         /* of a callback; exit 0 = none */

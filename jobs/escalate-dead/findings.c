@@ -5,6 +5,7 @@
 #include "base/duration.h"
 #include "coordination/keys.h"
 #include "fields.h"
+#include "misnamed.h"
 
 /* Redis's clock may have been set back by a little; more is no time that was. */
 #define AHEAD INT64_C(60000)
@@ -128,13 +129,11 @@ struct search {
 };
 
 static bool
-on_claim(void *ctx, const struct key_claim *claim)
+is_gone(const struct coordinator *c)
 {
-	struct search *s = ctx;
-	const struct coordinator *c = escalate_find(s->x, claim->id);
 
 	if (c == NULL)
-		return true;
+		return false;
 	switch (c->course) {
 	case COURSE_SUSPECT:
 	case COURSE_ESCALATE:
@@ -143,11 +142,36 @@ on_claim(void *ctx, const struct key_claim *claim)
 	case COURSE_RETIRE:
 	case COURSE_RETIRED:
 	case COURSE_GONE:
-		if (s->dead == NULL && escalate_selected(s->x, c))
-			s->dead = c;
 		return true;
 	default:
-		return true;
+		return false;
+	}
+}
+
+static bool
+on_claim(void *ctx, const struct key_claim *claim)
+{
+	struct search *s = ctx;
+	const struct coordinator *c = escalate_find(s->x, claim->id);
+
+	if (s->dead == NULL && is_gone(c) && escalate_selected(s->x, c))
+		s->dead = c;
+	return true;
+}
+
+/* It cannot be moved: under which name would it be? */
+static void
+misnamed(struct escalate *x)
+{
+	const struct coordinator *c;
+	size_t i;
+
+	for (i = 0; i < x->misnamed_n; i++) {
+		c = misnamed_owner(x, i);
+		if (is_gone(c) && escalate_selected(x, c))
+			result_finding(x->result, "work-misnamed", SEVERITY_WARNING,
+			    buf_view(&x->misnamed[i].key), "it is assigned to %.*s, which is gone, but its key "
+			    "is none of a work item (a part of it is empty): it stays", (int)c->id.n, c->id.p);
 	}
 }
 
@@ -157,6 +181,7 @@ findings_uncertain(struct escalate *x)
 	struct search s;
 	size_t i;
 
+	misnamed(x);
 	for (i = 0; i < x->uncertain_n; i++) {
 		s = (struct search){ .x = x };
 		key_claims(x->uncertain[i], on_claim, &s);

@@ -8,6 +8,7 @@
 #include "belongings.h"
 #include "coordination/keys.h"
 #include "fields.h"
+#include "misnamed.h"
 
 /* Heartbeat, warning, work, activity, escalation and spawn, and little else:
  * idempotency records, which are many and long, stay on the server. */
@@ -142,6 +143,10 @@ on_page(void *ctx, const struct bytes *keys, size_t n)
 			if (belongings_note(x, keys[i]) != 0)
 				return error_set(&x->failed, EX_SOFTWARE, "out of memory");
 			continue;
+		case FAMILY_NONE:
+			if (misnamed_note(x, keys[i]) != 0)
+				return error_set(&x->failed, EX_SOFTWARE, "out of memory");
+			continue;
 		default:
 			continue;
 		}
@@ -174,6 +179,7 @@ again(void *ctx)
 		map_remove(x->coordinators, id);
 	}
 	belongings_drop(x);
+	misnamed_drop(x);
 	roster_free(&x->roster);
 	holds_free(&x->holds);
 	memset(&x->failed, 0, sizeof(x->failed));
@@ -320,7 +326,7 @@ survey_run(struct escalate *x, struct error *e)
 		    "judged");
 	/* Once for those that were met, and once for the owners of work that was not. */
 	if (look_at_rest(x, e) != 0 || judge_all(x, e) != 0 || belongings_settle(x, e) != 0 ||
-	    look_at_rest(x, e) != 0 || judge_all(x, e) != 0)
+	    misnamed_settle(x, e) != 0 || look_at_rest(x, e) != 0 || judge_all(x, e) != 0)
 		return -1;
 	while ((c = escalate_next(x, &at)) != NULL)
 		fields_parse(c);

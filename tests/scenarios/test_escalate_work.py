@@ -301,3 +301,20 @@ def test_a_record_that_cannot_be_read(escalate, state, r, value):
     assert r.get("coordinator:escalation:dead") == value.encode()
     r.delete("coordinator:escalation:dead")
     assert escalate.json().exit == 0 and len(state.spawns()) == 1
+
+
+@pytest.mark.parametrize("key", [
+    "coordinator:work:s:dead:", "coordinator:work::dead:w", "coordinator:work:s::w",
+    "coordinator:work:dead"])
+@pytest.mark.parametrize("state_of", ["suspect", "escalated", "retired"])
+def test_a_key_that_is_none_of_a_work_item(escalate, state, r, key, state_of):
+    if state_of == "suspect":
+        state.silent("dead")
+    else:
+        state.roster("dead", state_of, first=60 * MINUTE, life=50 * MINUTE, seen=50 * MINUTE)
+    state.alive("living")
+    r.set(key, json.dumps({"assignedTo": "dead"}))
+    r.set("coordinator:work::living:w", json.dumps({"assignedTo": "living"}))
+    done = escalate.json()
+    assert done.exit == 1 and done.finding_codes() == ["work-misnamed"], done
+    assert done.findings()[0]["key"] == key and r.exists(key)

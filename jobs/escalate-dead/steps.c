@@ -295,7 +295,7 @@ static int
 call_replacement(struct coordinator *c, struct error *e)
 {
 	struct escalate *x = c->job;
-	int64_t moved = c->moved, here = c->moved;
+	int64_t moved = c->moved, here = moved;
 	enum store_end end = STORE_SET;
 	struct buf names = { 0 };
 	bool told = false, seen = false;

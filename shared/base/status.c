@@ -12,7 +12,7 @@ int
 error_set(struct error *e, int exit, const char *fmt, ...)
 {
 	/* Formatted aside, so that e->text may be one of the arguments. */
-	char text[sizeof(e->text)];
+	char text[ERROR_TEXT_SIZE];
 	int saved = errno;
 	va_list ap;
 

@@ -17,9 +17,10 @@ enum {
  * that names the object. No function in shared/ prints an error that it
  * returns; whoever ends the run does. Zeroed means "no error".
  */
+#define ERROR_TEXT_SIZE 480
 struct error {
 	int exit;
-	char text[480];
+	char text[ERROR_TEXT_SIZE];
 };
 
 /**

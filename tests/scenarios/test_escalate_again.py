@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from escalating import MINUTE, QUICK, State, successor, to_the_end
+from escalating import MINUTE, QUICK, State, to_the_end
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_a_hold(escalate, state, r):
     r.hset("coordkeep:hold", "a", until)
     told, text = explained(escalate, "a")
     assert told["hold_until"] == until and told["work"] == 1
-    assert "owns 1 work item" in text and f"on hold, until in 1h" in text and date(until) in text
+    assert "owns 1 work item" in text and "on hold, until in 1h" in text and date(until) in text
     assert date(until) in told["next"]["escalate_dead"]
 
 

@@ -36,6 +36,7 @@ def run_unit(runner, under):
     env = {"CK_DEFAULT_TIMEOUT": "300", "CK_TIMEOUT_MULTIPLIER": "10" if under else "3",
            **os.environ, "CK_VERBOSITY": "normal"}
     if under:
+        env["CK_TIMEOUT_MULTIPLIER"] = "20"
         env["CK_EXCLUDE_TAGS"] = f"no-{pathlib.Path(under[0]).name}"
     return subprocess.run([*under, runner], env=env, stdin=subprocess.DEVNULL, text=True,
                           errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

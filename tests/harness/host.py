@@ -22,6 +22,8 @@ mount --bind "$d/etc" /etc
 mount --bind "$d/root/usr/local" /usr/local
 for dir in lib log spool; do mount --bind "$d/var/$dir" "/var/$dir"; done
 mount --bind "$d/run" /run
+# libfaketime keeps a file there for each process, and fails where another user's was left
+mount -t tmpfs none /dev/shm
 # /usr/sbin with another sendmail
 mount --bind /usr/sbin "$d/sbin"
 mount -t tmpfs none /usr/sbin
@@ -33,6 +35,7 @@ exec "$@"
 
 # Cron runs it as the user of the line.
 _SENDMAIL = """#!/bin/sh
+unset LD_PRELOAD
 new=$(mktemp {mail}/XXXXXXXX) && cat >"$new" && mv "$new" "$new.mail"
 """
 

@@ -43,22 +43,45 @@ restore_core_limit(const struct run *run, struct buf *out)
 		buf_printf(out, "ulimit -S -c %" PRIuMAX " 2>/dev/null\n", (uintmax_t)was / 512);
 }
 
+/* ${command}, with what a command gets that may start something which outlives the run. */
+static const char *
+script_of(const struct effects *fx, const char *command, struct buf *script)
+{
+	forget_variable(fx->settings->secrets.current_var);
+	forget_variable(fx->settings->secrets.other_var);
+	restore_core_limit(fx->run, script);
+	buf_str(script, command);
+	return buf_cstr(script);
+}
+
 struct command_result
 commands_run(const struct effects *fx, const char *command, const char *const *env,
     struct buf *output, size_t max)
 {
-	const struct settings *s = fx->settings;
 	struct command_result r = { COMMAND_FAILED, ENOMEM };
 	struct bytes no_input = { NULL, 0 };
 	struct buf script = { 0 };
 
-	forget_variable(s->secrets.current_var);
-	forget_variable(s->secrets.other_var);
-	restore_core_limit(fx->run, &script);
-	buf_str(&script, command);
-	if (buf_cstr(&script) != NULL)
+	if (script_of(fx, command, &script) != NULL)
 		r = command_run(buf_cstr(&script), env, no_input, output, max,
-		    s->rotate.command_timeout);
+		    fx->settings->rotate.command_timeout);
+	buf_free(&script);
+	return r;
+}
+
+/* Run what (re)starts coordinators. One that takes too long is not ended: it
+ * may be about to start a coordinator, or be one, and would take it down. */
+static struct command_result
+run_leaving(const struct effects *fx, const char *command)
+{
+	struct command_result r = { COMMAND_FAILED, ENOMEM };
+	struct buf script = { 0 };
+
+	/* The run's own umask is for its own files. */
+	buf_str(&script, "umask 022\n");
+	if (script_of(fx, command, &script) != NULL)
+		r = command_run_leaving(buf_cstr(&script), NULL,
+		    fx->settings->rotate.command_timeout);
 	buf_free(&script);
 	return r;
 }
@@ -72,7 +95,7 @@ activate(const struct effects *fx, const char *name, const char *command, struct
 	if (fx->dry || command[0] == '\0')
 		return 0;
 	log_info("command", "%s: %s", name, command);
-	r = commands_run(fx, command, NULL, NULL, 0);
+	r = run_leaving(fx, command);
 	if (r.end == COMMAND_EXITED && r.status == 0)
 		return 0;
 	command_describe(&r, fx->settings->rotate.command_timeout, how, sizeof(how));

@@ -20,7 +20,8 @@ struct command_result commands_run(const struct effects *fx, const char *command
  * commands_reload(ctx, e), commands_restart(ctx, e):
  * flow_ops. How the command ended is logged and is no evidence, neither of
  * success nor of failure (one that took too long may have done its work): the
- * caller looks. -1 only if it could not be started at all. An empty command
+ * caller looks. One that takes longer than command_timeout is left alone: it may
+ * be about to start a coordinator, or be one. -1 only if it could not be started at all. An empty command
  * does nothing. After a reload the processes get up to three seconds to show
  * what the file says, so that one that answers a signal is not restarted.
  */

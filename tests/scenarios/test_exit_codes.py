@@ -5,17 +5,22 @@ without one.
 """
 
 import json
+import os
 import re
 
 import pytest
 
 from escalating import State
-from harness import peer, root_dir
+from harness import peer, root_dir, wait_for
 from harness.clocks import Clocks
 
-JOBS = ("reap-stale", "escalate-dead", "ttl-fixer", "clock-audit")
-CHANGERS = JOBS[:3]
+ROTATE = "secret-rotate-phase"
+JOBS = ("reap-stale", "escalate-dead", "ttl-fixer", "clock-audit", ROTATE)
+WITH_LEASE = JOBS[:3]
+CHANGERS = (*WITH_LEASE, ROTATE)
 OLD = 20 * 60 * 1000
+# A variable that no process of another test carries.
+SECRET = f"EXIT{os.getpid()}_SECRET"
 CASES = []
 QUICK = {"liveness": {"confirm": "0s"}, "escalate-dead": {"warning_interval": "0s"}}
 
@@ -26,9 +31,15 @@ class Stage:
     def __init__(self, server, r, job, tmp_path):
         self.server, self.r, self.job, self.tmp_path = server, r, job, tmp_path
         self.state = State(r)
+        self.env = tmp_path / "env"
+        self.env.write_text(f"{SECRET}=0123456789-0123456789-0123456789\n")
+        self.env.chmod(0o600)
+        self.config = {**QUICK, "secrets": {"env_file": self.env, "current_var": SECRET,
+                                            "other_var": f"{SECRET}_NEW"},
+                       ROTATE: {"host": "h1", "hosts": "h1"}}
 
     def run(self, name, *line, config=None, **options):
-        return self.job(name, QUICK).run(*line, config=config, **options)
+        return self.job(name, self.config).run(*line, config=config, **options)
 
 
 def ends_with(code, *jobs):
@@ -74,6 +85,24 @@ def writer_behind(stage, name):
                                    "ttl": {"heartbeat": "91s"}})
 
 
+@ends_with(1, ROTATE)
+def a_host_that_is_late(stage, name):
+    both = {"hosts": "h1 h2", "coordinators_accept_other": "yes", "host_timeout": "1s",
+            "master_key_file": stage.tmp_path / "key"}
+    both["master_key_file"].write_text("k" * 40)
+    both["master_key_file"].chmod(0o600)
+    there = {**both, "host_timeout": "1h"}
+    away = {**there, "host": "h2", "state_dir": stage.tmp_path / "other"}
+    for here in (there, away):
+        assert stage.run(name, config={ROTATE: here}).exit == 0
+    assert stage.run(name, "--start", config={ROTATE: there}).exit == 0
+    runs = []
+    wait_for(lambda: runs.append(stage.run(name, config={ROTATE: both})) or runs[-1].exit,
+             what=lambda: str(runs[-1]))
+    assert "host-late" in runs[-1].stderr
+    return runs[-1]
+
+
 @ends_with(2, "reap-stale", "escalate-dead")
 def mass_loss(stage, name):
     for i in range(10):
@@ -92,6 +121,15 @@ def pressure_without_need(stage, name):
 def writer_far_ahead(stage, name):
     stage.state.heartbeat("a", age=-10 * 60 * 1000)
     return stage.run(name)
+
+
+@ends_with(2, ROTATE)
+def two_hosts_with_two_secrets(stage, name):
+    other = stage.tmp_path / "other"
+    assert stage.run(name, config={ROTATE: {"host": "h2", "hosts": "h1 h2",
+                                            "state_dir": other}}).exit == 0
+    stage.env.write_text(f"{SECRET}=another-0123456789-0123456789-0123456789\n")
+    return stage.run(name, config={ROTATE: {"hosts": "h1 h2"}})
 
 
 # 64, 78: the command, the config
@@ -116,7 +154,7 @@ def no_redis(stage, name):
     return stage.run(name)
 
 
-@ends_with(75, *CHANGERS)
+@ends_with(75, *WITH_LEASE)
 def another_run_has_the_lease(stage, name):
     stage.r.set(f"coordkeep:lease:{name}", "another", px=60_000)
     return stage.run(name)
@@ -150,12 +188,13 @@ def wrong_password(stage, name):
 
 @ends_with(77, *JOBS)
 def no_permission(stage, name):
-    stage.r.execute_command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "&*", "+@all", "-scan")
+    stage.r.execute_command("ACL", "SETUSER", "limited", "on", ">pw", "~*", "&*", "+@all",
+                            "-scan", "-hmget")
     url = stage.server.url.replace("unix://", "unix://limited:pw@")
     return stage.run(name, config={"redis": {"url": url}})
 
 
-# 70: the crypto library is there but can do nothing, so TLS cannot be set up
+# 70: the crypto library is there but can do nothing
 
 @ends_with(70, *JOBS)
 def a_library_that_fails(stage, name):
@@ -165,7 +204,7 @@ def a_library_that_fails(stage, name):
     with peer.Peer(peer.silent) as there:
         done = stage.run(name, config={"redis": {"url": f"rediss://127.0.0.1:{there.port}"}},
                          env={"OPENSSL_CONF": broken})
-    assert "TLS cannot be set up" in done.stderr, done
+    assert "TLS cannot be set up" in done.stderr or "OpenSSL cannot" in done.stderr, done
     return done
 
 
@@ -174,6 +213,12 @@ def a_library_that_fails(stage, name):
 @ends_with(73, *JOBS)
 def no_place_for_the_log(stage, name):
     return stage.run(name, config={"log": {"file": stage.tmp_path / "missing" / "log"}})
+
+
+@ends_with(73, ROTATE)
+def no_place_for_the_copy(stage, name):
+    (stage.tmp_path / "file").touch()
+    return stage.run(name, config={ROTATE: {"state_dir": stage.tmp_path / "file" / "state"}})
 
 
 @ends_with(73, "reap-stale")

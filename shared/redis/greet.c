@@ -214,8 +214,10 @@ client_greet(struct client *c, struct server_info *server, int64_t *clock_offset
 		/* The bytes stay where they are: nothing is pushed in this loop. */
 		*final = false;
 		if (link_next(&c->link, q.bytes, end, &sent, &r,
-		    client_deadline(c, c->options.timeout), e) == -1)
+		    client_deadline(c, c->options.timeout), e) == -1) {
+			result = -1; /* the one before was well: this one is not */
 			goto out;
+		}
 		result = check(c, queue_pop(&q, &raw).tag, r, server, final, e);
 		reply_free(r);
 		if (result == -1)

@@ -207,6 +207,8 @@ def test_cut_and_mended_within_one_run(server, tmp_path, state, r):
             proxy.on_command = None
             assert done.exit == 0, (n, done)
             finished(state, r, new, items)
+            # the server's clock was read, too
+            assert abs(state.record("dead")["completedAt"] - state.now()) < 60_000, n
             assert set(state.spawns()) == {new}
 
 

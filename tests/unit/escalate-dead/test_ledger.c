@@ -93,6 +93,12 @@ START_TEST(test_life)
 	ledger_parse(facts.id, buf_view(&a), &l);
 	ck_assert_int_eq(l.stage, LEDGER_COMPLETE);
 	ck_assert_int_eq(l.moved, 12);
+	buf_reset(&b);
+	ck_assert(ledger_reopen(buf_view(&a), NOW + 3, NOW, &b));
+	ledger_parse(facts.id, buf_view(&b), &l);
+	ck_assert_int_eq(l.stage, LEDGER_SPAWNED);
+	ck_assert_int_eq(l.incarnation, NOW);
+	ck_assert_uint_eq(l.swarms_n, 2);
 	ck_assert((r = record_parse(buf_view(&a), &why)) != NULL);
 	ck_assert(record_text(r, "deadCoordinatorId", &text) && bytes_equal(text, facts.id));
 	ck_assert(record_text(r, "reason", &text) && bytes_equal(text, B("why")));

@@ -78,13 +78,41 @@ def test_a_run_needs_no_more_than_the_unit_allows(r, job, tmp_path, name):
     trace = Strace(tmp_path)
     done = run.run(prefix=trace.prefix)
     assert done.exit in (0, 1), done
+    # StateDirectory, LogsDirectory and node_exporter's directory stand for these
+    check(trace, f"{name}.service", (undo, metrics, state, log))
+
+
+def test_nor_does_a_host_that_gets_its_new_secret(r, job, tmp_path):
+    """The environment file is rewritten, the processes are looked for, the commands run."""
+    etc, log = tmp_path / "coordinator", tmp_path / "log"
+    for made in (etc, log):
+        made.mkdir()
+    variable = f"SANDBOX{os.getpid()}_SECRET"
+    for path, text in ((etc / "env", f"{variable}={'s' * 40}\n"), (tmp_path / "key", "k" * 40)):
+        path.write_text(text)
+        path.chmod(0o600)
+    rotate = job("secret-rotate-phase", {
+        "secrets": {"env_file": etc / "env", "current_var": variable,
+                    "other_var": f"{variable}_NEW"},
+        "secret-rotate-phase": {
+            "host": "h1", "hosts": "h1", "coordinators_accept_other": "yes", "soak": "0s",
+            "master_key_file": tmp_path / "key", "check_command": "true"},
+        "log": {"file": log / "log"}})
+    assert rotate.run().exit == 0
+    trace = Strace(tmp_path)
+    done = rotate.run("--start", prefix=trace.prefix)
+    assert done.exit == 0 and f"{variable}_NEW=" in (etc / "env").read_text(), done
+    check(trace, "secret-rotate-phase.service",
+          (etc, log, rotate.rotation_dir, rotate.state_dir, rotate.textfile_dir))
+
+
+def check(trace, unit, directories):
+    """What was traced stays within the unit's filter and these directories."""
     made = {re.match(r"(\w+)\(", line)[1] for line in trace.calls() if re.match(r"\w+\(", line)}
     assert len(made) > 20
-    # what strace saw before the program was there, and what the kernel does with a restart
-    assert made - {"restart_syscall"} <= allowed(f"{name}.service")
-
-    # StateDirectory, LogsDirectory and node_exporter's directory stand for these
-    mine = tuple(str(p) for p in (undo, metrics, state, log))
+    # the kernel goes on with what a signal interrupted
+    assert made - {"restart_syscall"} <= allowed(unit)
+    mine = tuple(str(p) for p in directories)
     for line in trace.calls("openat"):
         path = re.match(r'openat\([^,]+, "([^"]*)", (\S+)', line)
         if path and re.search(r"O_WRONLY|O_RDWR|O_CREAT", path[2]) and "ENOENT" not in line:

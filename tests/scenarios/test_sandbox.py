@@ -5,13 +5,15 @@ asked to try it, the kernel says what a run does."""
 import functools
 import json
 import os
+import pathlib
+import pwd
 import re
 import subprocess
 
 import pytest
 
 from escalating import MINUTE, State
-from harness import Strace, root_dir
+from harness import Strace, end, root_dir, spawn, wait_for
 
 UNITS = root_dir() / "systemd-timers"
 JOBS = ("escalate-dead", "reap-stale", "ttl-fixer", "clock-audit")
@@ -159,3 +161,65 @@ def test_the_credential_is_the_password(server, r, job, tmp_path):
     r.config_set("requirepass", "s3cret")
     assert job("ttl-fixer").run().exit == 77
     assert job("ttl-fixer").run(env={"CREDENTIALS_DIRECTORY": credentials}).exit == 0
+
+
+# secret-rotate-phase is root, with the capabilities of its unit and no others.
+
+def powers():
+    text = " ".join(setting("secret-rotate-phase.service", "CapabilityBoundingSet"))
+    return [word.removeprefix("CAP_").lower() for word in text.split()]
+
+
+@pytest.fixture
+def other_users_host(job, tmp_path):
+    """A coordinator of another user, whose environment file only that user's group can read."""
+    user = pwd.getpwnam("daemon")
+    etc, variable = tmp_path / "coordinator", f"POWERS{os.getpid()}_SECRET"
+    etc.mkdir(mode=0o750)
+    (etc / "env").write_text(f"{variable}={'s' * 40}\n")
+    (etc / "env").chmod(0o640)
+    for path in (etc, etc / "env"):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    key = tmp_path / "key"
+    key.write_text("k" * 40)
+    key.chmod(0o600)
+    coordinator = spawn(["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}",
+                         "--clear-groups", "/bin/sleep", "600"], env={variable: "s" * 40})
+    environment = pathlib.Path(f"/proc/{coordinator.pid}/environ")
+    wait_for(lambda: b"/bin/sleep" in pathlib.Path(f"/proc/{coordinator.pid}/cmdline").read_bytes()
+             [:10] and variable.encode() in environment.read_bytes(), what="it runs")
+    yield job("secret-rotate-phase", {
+        "secrets": {"env_file": etc / "env", "current_var": variable,
+                    "other_var": f"{variable}_NEW"},
+        "secret-rotate-phase": {
+            "host": "h1", "hosts": "h1", "coordinators_accept_other": "yes", "soak": "0s",
+            "master_key_file": key, "reload_command": "", "restart_command": ""}})
+    end(coordinator)
+
+
+def with_powers(names):
+    return ["setpriv", "--bounding-set=" + ",".join(["-all", *(f"+{n}" for n in names)]),
+            "--inh-caps=-all", "--no-new-privs"]
+
+
+def test_the_rotations_powers_are_enough(other_users_host):
+    run = other_users_host
+    env = run.config["secrets"]["env_file"]
+    before = env.stat()
+    done = run.run(prefix=with_powers(powers()))
+    assert done.exit == 0, done
+    done = run.run("--start", prefix=with_powers(powers()))
+    assert "_NEW=" in env.read_text(), done
+    after = env.stat()
+    assert (after.st_uid, after.st_gid, after.st_mode) == \
+        (before.st_uid, before.st_gid, before.st_mode)
+    assert after.st_uid != 0
+
+
+@pytest.mark.parametrize("taken", powers())
+def test_and_each_of_them_is_needed(other_users_host, taken):
+    run = other_users_host
+    assert run.run().exit == 0
+    done = run.run("--start", prefix=with_powers([p for p in powers() if p != taken]))
+    assert done.exit not in (0, 1) and "_NEW=" not in \
+        run.config["secrets"]["env_file"].read_text(), done

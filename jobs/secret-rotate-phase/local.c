@@ -108,6 +108,8 @@ local_lock(struct effects *fx, struct error *e)
 	while ((r = try_lock(path, &fx->lock, e)) == 1) {
 		if (left <= 0)
 			return error_set(e, EX_TEMPFAIL, "another run on this host holds %s", path);
+		if (left == fx->settings->job.wait)
+			log_info("lock-busy", "another run on this host holds %s: waiting", path);
 		if (!run_sleep(fx->run, POLL_MS))
 			return error_set(e, EX_TEMPFAIL,
 			    "another run on this host still holds %s", path);

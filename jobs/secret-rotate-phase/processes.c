@@ -11,6 +11,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/clock.h"
 #include "coordination/signature.h"
 
 #include "commands.h"
@@ -18,6 +19,8 @@
 #define ENVIRON_MAX ((size_t)8 << 20) /* the kernel takes 6 MB of arguments and environment */
 #define PRINTED_MAX ((size_t)64 << 10)
 #define DEPTH_MAX 64                  /* generations of processes */
+#define REFUSED_FIRST 20              /* ms; 0.6 s in all */
+#define REFUSED_LAST 320
 
 /* ---- one process ---- */
 
@@ -138,6 +141,41 @@ enter_process(const struct effects *fx, pid_t pid, struct bytes environment, str
 	return 0;
 }
 
+/* A process that is just being started by one with more rights refuses for a moment. */
+static int
+read_environment(const char *proc, pid_t pid, struct buf *out)
+{
+	int64_t ms;
+	int r;
+
+	for (ms = REFUSED_FIRST;; ms *= 2) {
+		r = read_all(proc, pid, "environ", out);
+		if (r != -1 || (errno != EACCES && errno != EPERM) || pid == 1 || ms > REFUSED_LAST)
+			return r;
+		(void)clock_sleep_ms(ms);
+	}
+}
+
+static int
+refused(const char *proc, pid_t pid, struct error *e)
+{
+	struct buf name = { 0 }, shown = { 0 };
+
+	/* Some hosts let nobody look at process 1. A coordinator that is process 1, of a
+	 * container, lets a run inside it look. */
+	if (pid == 1 || is_ours(proc, pid))
+		return 0;
+	if (read_all(proc, pid, "comm", &name) == 1 && name.n > 0)
+		buf_escaped(&shown, (struct bytes){ name.p, name.n - 1 }, 64);
+	(void)error_set(e, EX_NOPERM,
+	    "process %jd (%s) does not let its environment be read, and may be a coordinator: run as "
+	    "root (with CAP_SYS_PTRACE), or set [secret-rotate-phase] check_command", (intmax_t)pid,
+	    shown.n > 0 ? buf_cstr(&shown) : "?");
+	buf_free(&name);
+	buf_free(&shown);
+	return -1;
+}
+
 static int
 look_at(const struct effects *fx, const char *proc, pid_t pid, struct state *s, struct error *e)
 {
@@ -145,14 +183,9 @@ look_at(const struct effects *fx, const char *proc, pid_t pid, struct state *s, 
 	struct bytes value;
 	int r;
 
-	r = read_all(proc, pid, "environ", &environment);
+	r = read_environment(proc, pid, &environment);
 	if (r == -1 && (errno == EACCES || errno == EPERM)) {
-		/* Some hosts let nobody look at process 1. A coordinator that is process 1, of a
-		 * container, lets a run inside it look. */
-		r = pid == 1 || is_ours(proc, pid) ? 0 : error_set(e, EX_NOPERM,
-		    "process %jd does not let its environment be read, and may be a coordinator: run "
-		    "as root (with CAP_SYS_PTRACE), or set [secret-rotate-phase] check_command",
-		    (intmax_t)pid);
+		r = refused(proc, pid, e);
 	} else if (r == -1) {
 		r = error_set(e, EX_IOERR, "%s/%jd/environ: %s", proc, (intmax_t)pid,
 		    strerror(errno));

@@ -118,6 +118,7 @@ void
 outlook_make(struct outlook *o)
 {
 	struct flow_view *v = o->v;
+	const struct report *one;
 	enum trouble trouble;
 	size_t i;
 
@@ -128,10 +129,12 @@ outlook_make(struct outlook *o)
 	o->age = secret_age(v, o->now);
 	o->overdue = is_overdue(o);
 	o->late = 0;
+	o->mismatched = differs(o, &one) != NULL;
 	o->blocked = v->reports.overflow && v->rotation.phase != PHASE_IDLE;
 	for (i = 0; i < v->census.n; i++) {
 		trouble = outlook_trouble(o, &v->census.row[i]);
 		o->late += trouble == TROUBLE_LATE;
+		o->mismatched += trouble == TROUBLE_MISMATCH;
 		o->blocked |= trouble != TROUBLE_NONE && v->rotation.phase != PHASE_IDLE;
 	}
 }
@@ -246,6 +249,8 @@ outlook_metrics(const struct outlook *o)
 	    "1 if some host keeps the rotation from going on.", o->blocked ? 1 : 0);
 	result_gauge(result, "rotation_hosts_late",
 	    "Hosts of a rotation that have not reported for host_timeout.", (double)o->late);
+	result_gauge(result, "rotation_hosts_mismatched",
+	    "Hosts that report a secret that is not the fleet's.", (double)o->mismatched);
 	if (!f->counted)
 		return;
 	for (i = 0; i < IN_FLIGHT_STATES; i++)

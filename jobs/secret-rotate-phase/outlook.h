@@ -16,6 +16,7 @@ struct outlook {
 	bool overdue;
 	bool blocked;            /* some host keeps the rotation from going on */
 	size_t late;             /* hosts that have not reported for too long */
+	size_t mismatched;       /* hosts with a secret that is not the fleet's */
 	bool lost;               /* Redis has no record or an older one; this is the copy's */
 	const char *uncounted;   /* why what is in flight was not counted; NULL */
 };

@@ -129,7 +129,10 @@ def two_hosts_with_two_secrets(stage, name):
     assert stage.run(name, config={ROTATE: {"host": "h2", "hosts": "h1 h2",
                                             "state_dir": other}}).exit == 0
     stage.env.write_text(f"{SECRET}=another-0123456789-0123456789-0123456789\n")
-    return stage.run(name, config={ROTATE: {"hosts": "h1 h2"}})
+    rotate = stage.job(name, {**stage.config, ROTATE: {"host": "h1", "hosts": "h1 h2"}})
+    done = rotate.run()
+    assert [v for k, v in rotate.metrics().items() if "hosts_mismatched" in k] == [1], done
+    return done
 
 
 # 64, 78: the command, the config

@@ -370,7 +370,13 @@ flow_run(const struct flow_ops *o, const struct flow_settings *s, struct flow_vi
 	int i;
 
 	for (i = 0; moved && i < PHASES_MAX && !o->stop(o->ctx); i++) {
-		if (flow_record(o, s, v, e) == -1 || host_part(o, s, v, e) == -1)
+		if (flow_record(o, s, v, e) == -1)
+			return -1;
+		/* The second look is another run's, whoever asked for it: what the first
+		 * one could not see yet needs time to be there. */
+		if (i > 0 && v->rotation.confirm)
+			return 0;
+		if (host_part(o, s, v, e) == -1)
 			return -1;
 		moved = false;
 		if (v->trouble.exit != 0) {
@@ -381,10 +387,6 @@ flow_run(const struct flow_ops *o, const struct flow_settings *s, struct flow_vi
 			return 0;
 		if (phase_part(o, s, v, &moved, e) == -1)
 			return -1;
-		/* The second look is another run's: what the first one could not see yet
-		 * needs time to be there. */
-		if (moved && v->rotation.confirm)
-			break;
 	}
 	return 0;
 }

@@ -168,6 +168,10 @@ effect_report_put(void *ctx, const struct report *report, struct error *e)
 		reports->n++;
 	reports->report[i] = *report;
 	r->host->evidence = report->time;
+	sim_trace(r->sim, "%s: reports under %llu: file (%s, %s), %zu processes, %zu kinds",
+	    r->host->name, (unsigned long long)report->epoch, report->state.file.sign + 12,
+	    report->state.file.other[0] == '\0' ? "-" : report->state.file.other + 12,
+	    report->state.processes, report->state.pairs);
 	if (sim_off(r->sim, GUARD_PROCESSES))
 		reports->report[i].state.processes = reports->report[i].state.pairs = 0;
 	return 0;

@@ -72,6 +72,7 @@ sim_run_begin(struct sim *s, struct host *h, enum order order, const char *argum
 		.self = h->name, .list = h->list, .catch_up = catch_up,
 		.trust = sim_off(s, GUARD_VOUCH),
 	};
+	r->steering.sure = sim_off(s, GUARD_EXCLUDE);
 	if (getcontext(&r->context) == -1)
 		abort();
 	r->context.uc_stack.ss_sp = r->stack;
@@ -219,6 +220,16 @@ event_process(struct sim *s)
 	}
 }
 
+/* Most are read, and gone, long before they expire. */
+static void
+read_message(struct sim *s)
+{
+	size_t i = s->messages == 0 ? 0 : sim_random(s, s->messages);
+
+	if (i < s->messages && s->message[i].visible <= s->now)
+		s->message[i].expires = s->now;
+}
+
 static void
 event_message(struct sim *s)
 {
@@ -227,6 +238,7 @@ event_message(struct sim *s)
 	struct message *m;
 	size_t i;
 
+	read_message(s);
 	if (p->state != PROCESS_RUNNING)
 		return;
 	for (i = 0; i < s->messages && s->message[i].expires > s->now; i++)

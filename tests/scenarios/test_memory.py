@@ -197,7 +197,7 @@ def test_of_another_type(r, run):
     r.set(ROSTER, "x")
     a = run()
     said = a("load")
-    assert said.startswith("error 2 ") and ROSTER in said and "WRONGTYPE" in said
+    assert said.startswith("error 2 ") and ROSTER in said and "is no hash" in said
 
 
 def test_out_of_memory(r, run):

@@ -332,11 +332,11 @@ def test_every_process_counts(hosts, r):
     host = hosts(processes=3)
     host.job.config["secret-rotate-phase"]["restart_command"] = host.restart_command(["1", "3"])
     host.run("--start")
-    host.run()
-    assert record(r)["phase"] == "distribute"
+    assert record(r)["phase"] == "distribute" and record(r)["confirm"] == "0"
     assert host.runs() == {(OLD, None), (OLD, host.new(r))}
     host.call("restart", ["2"])
-    host.until(r, "promote")
+    host.run()
+    assert record(r)["confirm"] == "1" and record(r)["turn"] == ""
 
 
 def test_a_host_without_processes_is_spoken_for_by_its_file(hosts, r):

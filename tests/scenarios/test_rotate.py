@@ -124,12 +124,14 @@ def test_two_starts_at_once_make_one_rotation(hosts):
     hosts.round()
     runs = [h.job.start("--start", "--format", "json") for h in hosts]
     done = [x.wait().parse() for x in runs]
-    assert sorted(d.exit for d in done)[0] == 0, done
-    assert all(d.exit in (0, 2, 75) for d in done), done
-    # who lost says so; whichever it was, there is one rotation
-    assert sum(d.exit == 0 for d in done) == 1, done
+    # Who lost says so; whichever it was, there is one rotation. The winner may have seen a loser's
+    # report from before that one had moved its file: a finding that the next round ends.
+    assert all(d.exit in (0, 1, 2, 75) for d in done), done
+    won = [d for d in done if d.exit in (0, 1)]
+    assert len(won) == 1 and set(won[0].finding_codes()) <= {"host-blocks"}, done
     assert hosts.record()["phase"] == "distribute"
     assert len({h.file()[1] for h in hosts if h.file()[1]}) <= 1
+    hosts.round(ok=(0, 1))
     hosts.finish()
 
 

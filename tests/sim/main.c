@@ -12,9 +12,20 @@
  * sim SEED [SAFEGUARD]      one world, with its whole schedule
  * sim FROM-TO [SAFEGUARD]   many, the failing ones named
  */
-#define WORLDS_FIXED 400
+#define WORLDS_FIXED 300
 #define WORLDS_RANDOM 200
 #define WORLDS_OFF 30000 /* at most, until a missing safeguard shows */
+
+/* Where to begin to look for a world that a missing safeguard breaks. Any start
+ * would do, and after a change of the job or of the simulation these are no
+ * better than any: they only save time. */
+static const uint64_t begin_at[GUARDS] = {
+	[GUARD_LOCK] = 1, [GUARD_EPOCH] = 3620, [GUARD_FRESH] = 1, [GUARD_DEADLINE] = 230,
+	[GUARD_PUT_BACK] = 340, [GUARD_COPY_SYNC] = 1430, [GUARD_PROCESSES] = 15,
+	[GUARD_CONFIRM] = 240, [GUARD_DRAIN_TIME] = 1450, [GUARD_DRAIN_PASS] = 1485,
+	[GUARD_SOURCE] = 1, [GUARD_EXCLUDE] = 2435, [GUARD_LISTS] = 285, [GUARD_HOLD] = 825,
+	[GUARD_CATCH_UP] = 200, [GUARD_VOUCH] = 7110, [GUARD_TURN] = 330,
+};
 
 static void
 explain(uint64_t seed, unsigned off)
@@ -62,12 +73,14 @@ END_TEST
 START_TEST(each_safeguard_is_needed)
 {
 	char failure[400];
-	uint64_t seed;
+	uint64_t seed, from = begin_at[_i];
 	int ended = 0;
 
-	for (seed = 1; seed <= WORLDS_OFF; seed++) {
+	for (seed = from; seed < from + WORLDS_OFF; seed++) {
 		if (sim_world(seed, 1U << _i, false, &ended, failure, sizeof(failure)) == -1) {
-			printf("without %s: %s\n", guard_names[_i], failure);
+			/* It is the safeguard, not the schedule, that makes it break. */
+			ck_assert_msg(sim_world(seed, 0, false, &ended, failure,
+			    sizeof(failure)) == 0, "%s", failure);
 			return;
 		}
 	}

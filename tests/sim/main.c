@@ -93,15 +93,19 @@ static int
 check_all(void)
 {
 	Suite *suite = suite_create("sim");
-	TCase *t = tcase_create("sim");
+	TCase *t = tcase_create("sim"), *more = tcase_create("more");
 	SRunner *runner;
 	int failed;
 
 	tcase_set_timeout(t, 600);
 	tcase_add_test(t, fixed_worlds);
-	tcase_add_test(t, random_worlds);
-	tcase_add_loop_test(t, each_safeguard_is_needed, 0, GUARDS);
 	suite_add_tcase(suite, t);
+	/* It runs the same code, some minutes longer. */
+	tcase_set_tags(more, "no-valgrind");
+	tcase_set_timeout(more, 600);
+	tcase_add_test(more, random_worlds);
+	tcase_add_loop_test(more, each_safeguard_is_needed, 0, GUARDS);
+	suite_add_tcase(suite, more);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -213,7 +213,8 @@ sim_new(uint64_t seed, unsigned off, bool trace)
 	sim_secret(s, fp);
 	for (i = 0; i < s->hosts; i++) {
 		h = &s->host[i];
-		(void)snprintf(h->name, sizeof(h->name), "h%zu", i);
+		h->name[0] = 'h';
+		h->name[1] = (char)('0' + i);
 		memcpy(h->disk.file.sign, fp, FINGERPRINT_SIZE);
 		h->image = h->disk;
 		h->up = true;

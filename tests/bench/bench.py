@@ -29,6 +29,8 @@ SETS = {
               "1 M keys, 5 % coordination, half of those without a TTL"),
     "coord": ("coord", 1_000_000, "ttl", "ttl-fixer",
               "1 M coordination keys, half without a TTL"),
+    "beats": ("fleet", 100_000, "scan", "clock-audit",
+              "100 k coordinators x 6 keys; the floor is one bare SCAN of them"),
     "mixed5m": ("mixed", 5_000_000, "ttl", "ttl-fixer", "5 M keys, otherwise as mixed"),
 }
 

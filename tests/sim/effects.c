@@ -46,26 +46,6 @@ effect_record_read(void *ctx, struct rotation *record, bool *there, struct error
 	return 0;
 }
 
-/* A move of the phase relies on what each host saw of itself, not too long ago.
- * (From drain back to promote one host's word is enough.) */
-static void
-check_evidence(struct sim *s, const struct rotation *before, const struct rotation *next)
-{
-	size_t i, at;
-
-	if (next->phase == before->phase || before->phase == PHASE_IDLE ||
-	    (before->phase == PHASE_DRAIN && next->phase == PHASE_PROMOTE))
-		return;
-	for (i = 0; i < s->hosts; i++) {
-		at = hosts_find(&before->hosts, s->host[i].name);
-		if (at < before->hosts.n &&
-		    s->now - s->host[i].evidence > HOUR + 11 * SECOND)
-			sim_fail(s, "the phase moves although %s was last seen %lld minutes ago",
-			    s->host[i].name,
-			    (long long)((s->now - s->host[i].evidence) / MINUTE));
-	}
-}
-
 static int
 effect_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct rotation *next,
     bool turn, enum put_result *result, struct error *e)
@@ -83,7 +63,7 @@ effect_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct r
 		return 0;
 	*result = PUT_DONE;
 	if (deadline != 0)
-		check_evidence(s, &before, next);
+		sim_check_evidence(s, &before, next);
 	s->redis.there = true;
 	s->redis.record = *next;
 	if (!turn) {

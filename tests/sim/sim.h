@@ -142,6 +142,10 @@ void sim_trace(struct sim *s, const char *fmt, ...) __attribute__((format(printf
 void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Are the two things true that always have to be? */
 void sim_check(struct sim *s);
+/* A move of the phase relies on what each host saw of itself, not too long ago.
+ * (From drain back to promote one host's word is enough.) */
+void sim_check_evidence(struct sim *s, const struct rotation *before,
+    const struct rotation *next);
 void sim_secret(struct sim *s, char fp[FINGERPRINT_SIZE]);
 void host_kill_processes(struct host *h);
 /* A process (re)starts: it reads the file now and is there now or, if ${slow}, later. */
@@ -153,14 +157,18 @@ bool host_running(const struct host *h);
 /* effects.c: the effects of a run, each a point at which it can be stopped. */
 extern const struct flow_ops sim_ops;
 
-/* events.c */
+/* runs.c */
 void sim_run_begin(struct sim *s, struct host *h, enum order order, const char *argument,
     bool catch_up);
 void sim_run_resume(struct run *r);
 void sim_run_abandon(struct run *r);
 /* From its beginning to its end, undisturbed. ${trust}: with --force. */
 void sim_run_whole(struct sim *s, struct host *h, enum order order, bool trust);
-/* One random step of the world. */
+bool sim_run_possible(struct sim *s, struct host *h);
+/* The coordinators of a host that boots start. */
+void host_start_coordinators(struct host *h);
+
+/* events.c: one random step of the world. */
 void sim_event(struct sim *s);
 /* From now on nothing goes wrong any more: does what was begun come to its end? */
 void sim_calm(struct sim *s);

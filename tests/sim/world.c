@@ -170,6 +170,24 @@ sim_check(struct sim *s)
 		sim_fail(s, "%zu hosts were left without coordinators by restarts", hurt);
 }
 
+void
+sim_check_evidence(struct sim *s, const struct rotation *before, const struct rotation *next)
+{
+	size_t i, at;
+
+	if (next->phase == before->phase || before->phase == PHASE_IDLE ||
+	    (before->phase == PHASE_DRAIN && next->phase == PHASE_PROMOTE))
+		return;
+	for (i = 0; i < s->hosts; i++) {
+		at = hosts_find(&before->hosts, s->host[i].name);
+		if (at < before->hosts.n &&
+		    s->now - s->host[i].evidence > HOUR + 11 * SECOND)
+			sim_fail(s, "the phase moves although %s was last seen %lld minutes ago",
+			    s->host[i].name,
+			    (long long)((s->now - s->host[i].evidence) / MINUTE));
+	}
+}
+
 /* ---- making a world ---- */
 
 static void

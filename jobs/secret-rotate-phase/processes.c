@@ -290,5 +290,10 @@ processes_look(void *ctx, struct state *s, struct error *e)
 
 	if (fx->settings->rotate.check_command[0] != '\0')
 		return run_check_command(fx, s, e);
+	/* Mounted with hidepid, /proc shows others no process but their own, and no error. */
+	if (access("/proc/1", F_OK) == -1)
+		return error_set(e, EX_NOPERM, "/proc does not show all processes, and a coordinator "
+		    "may be among the others: run as root (with CAP_SYS_PTRACE), or set "
+		    "[secret-rotate-phase] check_command");
 	return processes_look_in(fx, "/proc", s, e);
 }

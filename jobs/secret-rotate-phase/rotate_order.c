@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/log.h"
 
 #include "orders.h"
@@ -48,6 +49,21 @@ ask_skip(struct rotate *t, struct error *e)
 	    "the drain was not skipped: nobody said yes (without a terminal: --yes)");
 }
 
+/* The pass at the drain's end sees what is in Redis; what a coordinator still holds, to send it
+ * again, only the time covers. */
+static void
+warn_of_short_drain(const struct settings *s)
+{
+	char drain[32], needed[32];
+
+	if (s->rotate.drain >= s->ttl.signal + s->ttl.retry)
+		return;
+	duration_human(s->rotate.drain, drain, sizeof(drain));
+	duration_human(s->ttl.signal + s->ttl.retry, needed, sizeof(needed));
+	log_warn("drain-short", "drain (%s) is less than [ttl] signal and retry together (%s): what is "
+	    "sent again late in that time can be rejected", drain, needed);
+}
+
 int
 rotate_give_order(struct rotate *t, enum order order, struct error *e)
 {
@@ -63,6 +79,8 @@ rotate_give_order(struct rotate *t, enum order order, struct error *e)
 	if (order == ORDER_SKIP_DRAIN && (flow_record(&t->ops, &t->flow, &t->v, e) == -1 ||
 	    ask_skip(t, e) == -1))
 		return -1;
+	if (order == ORDER_START)
+		warn_of_short_drain(t->settings);
 	if (steer(&t->ops, &t->flow, &steering, &t->v, e) == -1)
 		return -1;
 	if (order == ORDER_TURN)

@@ -120,6 +120,15 @@ def test_soak_and_drain_are_waited_for(make_hosts):
 
 # Starting
 
+def test_a_drain_that_is_too_short_is_warned_of(make_hosts):
+    for drain, short in (("1s", True), ("2s", False)):   # against a signal TTL and a retry TTL of 1 s
+        hosts = make_hosts(names=(f"only-{drain}",), config={"drain": drain})
+        hosts.r.flushall()
+        hosts.round()
+        done = hosts[0].run("--start")
+        assert done.exit == 0 and ("drain-short" in done.stderr) == short, done
+
+
 def test_two_starts_at_once_make_one_rotation(hosts):
     hosts.round()
     runs = [h.job.start("--start", "--format", "json") for h in hosts]
@@ -424,6 +433,8 @@ def message(kind, secret, stamp):
             "coordinatorId": "b", "signalId": "m-1", "timestamp": stamp, "iteration": 2}, ACK)
     key, value = signed(secret, "blocking:signal:b", {
         "senderId": "a", "receiverId": "b", "type": "wake", "timestamp": stamp}, SIGNAL)
+    if kind == "elsewhere":
+        return "blocking:signal:somebody", value   # under another key than its own
     if kind == "retry":
         return "blocking:retry:m-1:2", value
     if kind == "retry-within":
@@ -431,7 +442,7 @@ def message(kind, secret, stamp):
     return key, value
 
 
-@pytest.mark.parametrize("kind", ["signal", "ack", "retry", "retry-within"])
+@pytest.mark.parametrize("kind", ["signal", "elsewhere", "ack", "retry", "retry-within"])
 def test_the_old_secret_stays_while_something_needs_it(hosts, now_ms, kind):
     hosts.start()
     new = hosts.new_secret()

@@ -6,6 +6,9 @@
 #include "coordination/keys.h"
 #include "coordination/record.h"
 
+/* Looked at in one exchange: enough that the server works while their replies are read. */
+#define IDS 500
+
 bool
 look_heartbeat(int64_t pttl, const struct reply *value, struct look *l)
 {
@@ -137,7 +140,7 @@ static int
 look_batch(struct client *c, const struct bytes *ids, size_t n, int64_t now,
     struct roster *roster, struct look *looks, struct error *e)
 {
-	struct reading readings[100] = { 0 };
+	struct reading readings[IDS] = { 0 };
 	int outcome = 0;
 	size_t i;
 
@@ -166,7 +169,7 @@ look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now,
 	size_t i, batch;
 
 	for (i = 0; i < n; i += batch) {
-		batch = n - i < 100 ? n - i : 100;
+		batch = n - i < IDS ? n - i : IDS;
 		if (look_batch(c, ids + i, batch, now, roster, looks + i, e) != 0)
 			return -1;
 	}

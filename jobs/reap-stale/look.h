@@ -25,7 +25,7 @@ bool look_heartbeat(int64_t pttl, const struct reply *value, struct look *l);
 
 /**
  * look_many(c, ids, n, now, roster, looks, e):
- * Read ${n} ids directly, heartbeat and activity, a hundred an exchange; enter
+ * Read ${n} ids directly, heartbeat and activity, some hundred an exchange; enter
  * each sight in ${roster} (NULL = do not) and fill looks[i]. An id that could not be read
  * (WRONGTYPE of an activity is none) ends it: -1 with ${e}.
  */

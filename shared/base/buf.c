@@ -1,12 +1,17 @@
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include "base/bytes.h"
 #include "base/utf8.h"
+
+/* What a formatted text usually needs at most. */
+#define SHORT_TEXT 64
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -79,21 +84,27 @@ void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
+	size_t room;
 	int n;
 
-	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
-	if (n < 0) {
-		b->failed = true;
+	if (!reserve(b, SHORT_TEXT))
 		return;
+	/* It fits nearly always; where it does not, its length is known now. */
+	room = b->cap - b->n;
+	va_start(ap, fmt);
+	n = vsnprintf(b->p + b->n, room, fmt, ap);
+	va_end(ap);
+	if (n >= 0 && (size_t)n >= room && reserve(b, (size_t)n)) {
+		va_start(ap, fmt);
+		n = vsnprintf(b->p + b->n, (size_t)n + 1, fmt, ap);
+		va_end(ap);
 	}
-	if (!reserve(b, (size_t)n))
-		return;
-	va_start(ap, fmt);
-	(void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	b->n += (size_t)n;
+	if (n < 0)
+		b->failed = true;
+	if (b->failed)
+		b->p[b->n] = '\0';
+	else
+		b->n += (size_t)n;
 }
 
 /* Length of what can be shown as it is at ${at}; 0 if it has to be escaped. */
@@ -137,33 +148,21 @@ buf_escaped(struct buf *b, struct bytes s, size_t max)
 	}
 }
 
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 void
 buf_base64(struct buf *b, struct bytes s)
 {
-	const unsigned char *p = (const unsigned char *)s.p;
-	size_t i;
-	uint32_t v;
-	char out[4];
+	const size_t length = (s.n + 2) / 3 * 4;
 
-	if (s.n > SIZE_MAX / 4 || !reserve(b, (s.n + 2) / 3 * 4)) {
+	/* EVP_EncodeBlock counts in int. */
+	if (s.n > INT_MAX / 4 * 3 || !reserve(b, length)) {
 		b->failed = true;
 		return;
 	}
-	for (i = 0; i < s.n; i += 3) {
-		v = (uint32_t)p[i] << 16;
-		if (i + 1 < s.n)
-			v |= (uint32_t)p[i + 1] << 8;
-		if (i + 2 < s.n)
-			v |= (uint32_t)p[i + 2];
-		out[0] = base64_digits[v >> 18];
-		out[1] = base64_digits[v >> 12 & 63];
-		out[2] = i + 1 < s.n ? base64_digits[v >> 6 & 63] : '=';
-		out[3] = i + 2 < s.n ? base64_digits[v & 63] : '=';
-		buf_add(b, out, sizeof(out));
-	}
+	if (s.n > 0)
+		(void)EVP_EncodeBlock((unsigned char *)b->p + b->n, (const unsigned char *)s.p,
+		    (int)s.n);
+	b->n += length;
+	b->p[b->n] = '\0';
 }
 
 static int

@@ -41,29 +41,31 @@ write_all(int fd, struct bytes s)
 	return 0;
 }
 
+static void
+base64_member(struct buf *out, const char *name, const char *suffix, struct bytes s)
+{
+	buf_char(out, '"');
+	buf_str(out, name);
+	buf_str(out, suffix);
+	buf_str(out, "\":\"");
+	buf_base64(out, s);
+	buf_char(out, '"');
+}
+
 /* A JSON string member: as text where that can be, else base64 under NAME_b64. */
 static void
 member(struct buf *out, const char *name, struct bytes s)
 {
 	bool text = bytes_is_utf8(s);
 
-	buf_printf(out, "\"%s%s\":", name, text ? "" : "_b64");
-	if (text)
-		record_quote(out, s);
-	else {
-		buf_char(out, '"');
-		buf_base64(out, s);
-		buf_char(out, '"');
+	if (!text) {
+		base64_member(out, name, "_b64", s);
+		return;
 	}
-}
-
-static void
-base64_member(struct buf *out, const char *name, struct bytes s)
-{
-
-	buf_printf(out, "\"%s\":\"", name);
-	buf_base64(out, s);
 	buf_char(out, '"');
+	buf_str(out, name);
+	buf_str(out, "\":");
+	record_quote(out, s);
 }
 
 static void
@@ -164,7 +166,7 @@ journal_intent(struct journal *j, struct bytes key, struct bytes dump, int64_t e
 	struct buf *out = &j->line;
 
 	buf_str(out, "{\"line\":\"intent\",");
-	base64_member(out, "key_b64", key);
+	base64_member(out, "key", "_b64", key);
 	buf_char(out, ',');
 	/* For a person who looks for it; the other is what is read back. */
 	if (bytes_is_utf8(key)) {
@@ -178,7 +180,7 @@ journal_intent(struct journal *j, struct bytes key, struct bytes dump, int64_t e
 		buf_printf(out, ",\"expiry\":%" PRId64 ",", expiry);
 	else
 		buf_str(out, ",\"expiry\":null,");
-	base64_member(out, "dump", dump);
+	base64_member(out, "dump", "", dump);
 	buf_str(out, "}\n");
 	if (out->failed)
 		return error_set(e, EX_IOERR, "%s: out of memory", j->path);
@@ -235,7 +237,7 @@ journal_result(struct journal *j, struct bytes key, const char *result, struct e
 	struct buf *out = &j->results;
 
 	buf_str(out, "{\"line\":\"result\",");
-	base64_member(out, "key_b64", key);
+	base64_member(out, "key", "_b64", key);
 	buf_char(out, ',');
 	member(out, "result", bytes_str(result));
 	buf_str(out, "}\n");

@@ -3,6 +3,7 @@
 #include <jansson.h>
 
 #include "base/bytes.h"
+#include "base/utf8.h"
 #include "coordination/json_text.h"
 
 /* Find ${name} among the members of ${value}. False unless it is there once. */
@@ -144,38 +145,31 @@ record_splice(struct bytes value, const struct record_field *fields, size_t n,
 	return done;
 }
 
-/* The length of the UTF-8 sequence at ${at}, 0 if there is none. */
-static size_t
-sequence(struct bytes s, size_t at)
-{
-	size_t n;
-
-	for (n = 1; n <= 4 && at + n <= s.n; n++)
-		if (bytes_is_utf8((struct bytes){ s.p + at, n }))
-			return n;
-	return 0;
-}
-
 void
 record_quote(struct buf *out, struct bytes s)
 {
-	size_t at = 0, n;
+	size_t at = 0, from = 0, n;
 
 	buf_char(out, '"');
 	while (at < s.n) {
-		n = sequence(s, at);
-		if (n == 0) {
+		/* jansson, like others, takes no NUL in a string. */
+		n = s.p[at] == '\0' ? 0 : utf8_length(s, at);
+		if (n > 0 && s.p[at] != '"' && s.p[at] != '\\' && (unsigned char)s.p[at] >= 0x20) {
+			at += n;
+			continue;
+		}
+		if (at > from)
+			buf_add(out, s.p + from, at - from);
+		if (n == 0)
 			buf_str(out, "\xEF\xBF\xBD");
-			n = 1;
-		} else if (s.p[at] == '"' || s.p[at] == '\\') {
+		else if (s.p[at] == '"' || s.p[at] == '\\') {
 			buf_char(out, '\\');
 			buf_char(out, s.p[at]);
-		} else if ((unsigned char)s.p[at] < 0x20) {
+		} else
 			buf_printf(out, "\\u%04x", (unsigned int)(unsigned char)s.p[at]);
-		} else {
-			buf_add(out, s.p + at, n);
-		}
-		at += n;
+		from = ++at;
 	}
+	if (at > from)
+		buf_add(out, s.p + from, at - from);
 	buf_char(out, '"');
 }

@@ -96,6 +96,7 @@ client_queue(struct client *c, const struct command *command, size_t head_n,
 	}
 	if (copy.mark != NULL)
 		(*copy.mark)++;
+	client_push(c);
 	return 0;
 }
 
@@ -113,6 +114,12 @@ client_keep(struct client *c, const struct reply *r)
 {
 	c->keep = true;
 	return (struct reply *)(uintptr_t)r;
+}
+
+void
+client_yield(struct client *c)
+{
+	c->yield = true;
 }
 
 /* The callback of client_call_queued. */

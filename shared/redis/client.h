@@ -99,8 +99,8 @@ enum client_repeat {
  * gives up: then client_add returns -1. */
 typedef void client_fn(void *ctx, size_t tag, const struct reply *r);
 
-/* Queue a command of ${argc} arguments (copied). Nothing is sent before
- * client_step. -1 without memory; the next client_step then fails too, so that
+/* Queue a command of ${argc} arguments (copied). It is sent by client_step, or before where many
+ * are queued. -1 without memory; the next client_step then fails too, so that
  * nothing is left undone unnoticed. */
 int client_add(struct client *c, enum client_repeat repeat, client_fn *fn, void *ctx,
     size_t tag, size_t argc, const struct bytes *argv);

@@ -25,6 +25,8 @@ struct client {
 	uint64_t handed;            /* replies handed out so far */
 	size_t *mark;               /* commands added now count there */
 	bool keep;                  /* the callback that runs keeps its reply */
+	bool full;                  /* the kernel took no more: nothing is pushed before a reply */
+	bool yield;                 /* hand out no further reply in this step */
 	bool giving_up;             /* callbacks get NULL and may add nothing */
 	bool no_memory;             /* a command could not be queued */
 	bool moved;
@@ -39,6 +41,11 @@ struct reply *client_call_queued(struct client *c, const struct command *command
     size_t head_n, const struct bytes *head, size_t argc, const struct bytes *argv);
 /* In a callback: the reply is kept, to be freed with reply_free. */
 struct reply *client_keep(struct client *c, const struct reply *r);
+/* Once much is queued, send what goes without waiting: the server begins while the rest is queued. */
+void client_push(struct client *c);
+/* In a callback: client_step ends after it, though more replies may be there already. What is
+ * queued before the next step is then sent before they are handed out. */
+void client_yield(struct client *c);
 /* From now on commands added raise *${mark}, and each lowers it when it was
  * answered, as do those that its callback adds. NULL: no mark. */
 void client_mark(struct client *c, size_t *mark);

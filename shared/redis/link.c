@@ -135,6 +135,9 @@ link_next(struct link *l, const char *out, size_t end, size_t *sent, struct repl
 {
 	size_t gone, got;
 
+	/* The server is to work while we read what it said before. */
+	if (*sent < end)
+		*sent += transport_push(l->transport, out + *sent, end - *sent);
 	for (;;) {
 		if (link_ready(l, r, e) == -1)
 			return -1;

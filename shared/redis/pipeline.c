@@ -8,6 +8,8 @@
 
 /* A connection that was unused for so long is looked at before it is used. */
 #define IDLE_MS 1000
+/* So much is sent before client_step asks for it. */
+#define PUSH_BYTES ((size_t)32 * 1024)
 
 /* Hand ${r} to the callback of ${command}, and free it unless that kept it. */
 static void
@@ -130,25 +132,46 @@ hand_out(struct client *c, struct reply *r)
 	return later;
 }
 
-/* Send what is queued, wait for a reply, hand out all that have come. -1 with
- * c->error: the connection is of no more use. */
+/* Is nothing under way on a connection that was not used for long? */
+static bool
+idle(const struct client *c)
+{
+	return c->pending.sent == c->pending.head && clock_mono_ms() - c->link.used_at > IDLE_MS;
+}
+
+void
+client_push(struct client *c)
+{
+	struct queue *q = &c->pending;
+	const size_t unsent = q->end - q->sent;
+	size_t sent;
+
+	if (unsent < PUSH_BYTES || c->full || c->link.transport == NULL || idle(c))
+		return;
+	sent = transport_push(c->link.transport, q->bytes + q->sent, unsent);
+	q->sent += sent;
+	c->full = sent < unsent;
+}
+
+/* Send what is queued, wait for a reply, hand out all that have come, or up to one whose callback
+ * yields. -1 with c->error: the connection is of no more use. */
 static int
 exchange(struct client *c)
 {
 	struct reply *r;
 
-	if (c->pending.sent == c->pending.head && clock_mono_ms() - c->link.used_at > IDLE_MS &&
-	    !transport_alive(c->link.transport))
+	if (idle(c) && !transport_alive(c->link.transport))
 		return error_set(&c->error, EX_UNAVAILABLE,
 		    "%s: the server closed the idle connection", c->link.peer);
 	if (link_next(&c->link, c->pending.bytes, c->pending.end, &c->pending.sent, &r,
 	    client_deadline(c, c->options.timeout), &c->error) == -1)
 		return -1;
+	c->full = c->yield = false;
 	do {
 		if (hand_out(c, r) == -1)
 			return -1;
 		answer_lost(c);
-		if (c->link.transport == NULL)
+		if (c->link.transport == NULL || c->yield)
 			return 0;
 		if (link_ready(&c->link, &r, &c->error) == -1)
 			return -1;

@@ -106,6 +106,8 @@ on_page(void *ctx, size_t tag, const struct reply *r)
 		return;
 	}
 	p->reply = client_keep(w->c, r);
+	/* In fast mode the replies for the page before are right behind: this page's commands first. */
+	client_yield(w->c);
 }
 
 static int

@@ -320,3 +320,13 @@ transport_move(struct transport *t, const void *out, size_t out_n, size_t *sent,
 		look = true;
 	}
 }
+
+size_t
+transport_push(struct transport *t, const void *out, size_t n)
+{
+	struct error ignored = { 0 };
+	short want = 0;
+	ssize_t w = send_some(t, out, n, &want, &ignored);
+
+	return w > 0 ? (size_t)w : 0;
+}

@@ -48,4 +48,8 @@ bool transport_alive(const struct transport *t);
 int transport_move(struct transport *t, const void *out, size_t out_n, size_t *sent,
     void *in, size_t in_n, size_t *received, int64_t deadline, struct error *e);
 
+/* Send what of ${n} bytes of ${out} goes without waiting, and return how much. What is wrong with
+ * the connection is left for transport_move to meet and to name. */
+size_t transport_push(struct transport *t, const void *out, size_t n);
+
 #endif

@@ -100,7 +100,7 @@ def test_many_ids_in_pages_and_batches(server, r, run):
         a("see", f"id-{i}", T + i, f"v{i}", 90_000)
     with Monitor(server) as seen:
         a("save", KEEP)
-    assert r.hlen(ROSTER) == 2345 and seen.count("EVALSHA") == 24 and seen.count("EVAL") == 0
+    assert r.hlen(ROSTER) == 2345 and seen.count("EVALSHA") == 47 and seen.count("EVAL") == 0
     assert stored(r, "id-1234")["seen"] == T + 1234
     with Monitor(server) as seen:
         b = run()

@@ -25,6 +25,7 @@ struct item {
 	int64_t pttl;
 	struct bytes key, bytes; /* in memory of their own */
 	int64_t stamp;           /* what it says of its own time, 0 = nothing */
+	size_t together;         /* the first of a script call: items from it on that are in it */
 };
 
 struct deleter {

@@ -12,23 +12,36 @@
 /* Longer payloads are compared by their digest: hashing costs less than sending. */
 #define WHOLE_MAX 4096
 
+/* Values that go in one script call: enough that its own cost does not count, few enough that
+ * others wait no longer than for a page of SCAN. What is longer or no string goes alone. */
+#define GROUP 16
+#define GROUP_VALUE_MAX 4096
+
 /*
- * Unlink KEYS[1] if it still is ARGV[1] - its value (ARGV[3] "s"), its DUMP ("d") or its
- * DUMP's SHA-1 ("h") - and its expiry has not moved later than ARGV[2] ms from
- * now: a refresh can write the very same bytes. -1 gone, 0 changed, 1 unlinked.
+ * For each key three arguments: what it was - its value ("s"), its DUMP ("d") or its DUMP's SHA-1
+ * ("h") -, what was left of its TTL in ms, and which of the three it is. Unlink it if it still is
+ * the same and its expiry has not moved later: a refresh can write the very same bytes. For each
+ * key -1 gone, 0 changed, 1 unlinked, or an error.
  */
 static const char unlink_unchanged[] =
-    "local v\n"
-    "if ARGV[3] == 's' then v = redis.pcall('GET', KEYS[1])\n"
-    "else v = redis.call('DUMP', KEYS[1]) end\n"
-    "if not v then return -1 end\n"
-    "if ARGV[3] == 'h' then v = redis.sha1hex(v) end\n"
-    "if v ~= ARGV[1] then return 0 end\n"
-    "if ARGV[2] ~= '-1' then\n"
-    "  local t = redis.call('PTTL', KEYS[1])\n"
-    "  if t == -1 or t > tonumber(ARGV[2]) then return 0 end\n"
+    "local function unlink(key, was, pttl, form)\n"
+    " local v\n"
+    " if form == 's' then v = redis.pcall('GET', key) else v = redis.pcall('DUMP', key) end\n"
+    " if not v then return -1 end\n"
+    " if form == 'h' and type(v) == 'string' then v = redis.sha1hex(v) end\n"
+    " if v ~= was then return 0 end\n"
+    " if pttl ~= '-1' then\n"
+    "  local t = redis.pcall('PTTL', key)\n"
+    "  if type(t) ~= 'number' then return t end\n"
+    "  if t == -1 or t > tonumber(pttl) then return 0 end\n"
+    " end\n"
+    " return redis.pcall('UNLINK', key)\n"
     "end\n"
-    "return redis.call('UNLINK', KEYS[1])\n";
+    "local done = {}\n"
+    "for i = 1, #KEYS do\n"
+    " done[i] = unlink(KEYS[i], ARGV[3 * i - 2], ARGV[3 * i - 1], ARGV[3 * i])\n"
+    "end\n"
+    "return done\n";
 
 struct deleter *
 deleter_new(struct reap *r, struct error *e)
@@ -160,17 +173,6 @@ outcome_of(struct deleter *d, struct item *item, const struct reply *r)
 	return "gone";
 }
 
-static void
-on_unlink(void *ctx, size_t tag, const struct reply *r)
-{
-	struct deleter *d = ctx;
-	struct item *item = &d->items[tag];
-	const char *outcome = outcome_of(d, item, r);
-
-	if (outcome != NULL && journal_result(d->journal, item->key, outcome, &d->error) != 0)
-		d->failed = true;
-}
-
 static int
 sha1_hex(struct bytes s, char out[41])
 {
@@ -190,44 +192,98 @@ sha1_hex(struct bytes s, char out[41])
 	return 0;
 }
 
-static int
-queue_unlink(struct deleter *d, size_t i)
-{
-	const struct item *item = &d->items[i];
-	const bool digest = item->form == FORM_DUMP && item->bytes.n > WHOLE_MAX;
-	char pttl[24], sha1[41];
-	struct bytes argv[4];
+static void on_unlink(void *ctx, size_t tag, const struct reply *r);
 
-	if (digest && sha1_hex(item->bytes, sha1) != 0)
-		return -1;
-	argv[0] = item->key;
-	argv[1] = digest ? (struct bytes){ sha1, 40 } : item->bytes;
-	argv[2] = bytes_of_int(item->pttl, pttl);
-	argv[3] = item->form == FORM_STRING ? B("s") : digest ? B("h") : B("d");
-	return script_add(d->reap->client, &d->script, CLIENT_ONCE, on_unlink, d, i, 1, 4, argv);
+/* One script call for ${n} items from ${first} on. */
+static int
+queue_unlink(struct deleter *d, size_t first, size_t n)
+{
+	struct bytes argv[4 * GROUP];
+	char pttl[GROUP][24], sha1[41]; /* a digest goes alone */
+
+	for (size_t i = 0; i < n; i++) {
+		const struct item *item = &d->items[first + i];
+		const bool digest = item->form == FORM_DUMP && item->bytes.n > WHOLE_MAX;
+		struct bytes *was = &argv[n + 3 * i];
+
+		if (digest && sha1_hex(item->bytes, sha1) != 0)
+			return -1;
+		argv[i] = item->key;
+		was[0] = digest ? (struct bytes){ sha1, 40 } : item->bytes;
+		was[1] = bytes_of_int(item->pttl, pttl[i]);
+		was[2] = item->form == FORM_STRING ? B("s") : digest ? B("h") : B("d");
+	}
+	d->items[first].together = n;
+	return script_add(d->reap->client, &d->script, CLIENT_ONCE, on_unlink, d, first, n, 4 * n,
+	    argv);
+}
+
+/* ${tag} is the first item of a script call; a reply for each. */
+static void
+on_unlink(void *ctx, size_t tag, const struct reply *r)
+{
+	struct deleter *d = ctx;
+	const size_t n = d->items[tag].together;
+	const char *outcome;
+	size_t replies;
+
+	for (size_t i = 0; i < n; i++) {
+		struct item *item = &d->items[tag + i];
+
+		/* Refused as a whole, so none of it was done. One key may be the cause: each alone. */
+		if (n > 1 && reply_error(r) != NULL && queue_unlink(d, tag + i, 1) == 0)
+			continue;
+		outcome = outcome_of(d, item, reply_array(r, &replies) ? reply_at(r, i) : r);
+		if (outcome != NULL && journal_result(d->journal, item->key, outcome, &d->error) != 0)
+			d->failed = true;
+	}
+}
+
+static bool
+goes_alone(const struct item *item)
+{
+	return item->form != FORM_STRING || item->bytes.n > GROUP_VALUE_MAX;
+}
+
+/* Bring those that are to go to the front: *n. What the last look saved gets its word in the journal. */
+static int
+choose(struct deleter *d, size_t *n, struct error *e)
+{
+	*n = 0;
+	for (size_t i = 0; i < d->n; i++) {
+		const struct item item = d->items[i];
+
+		if (!batch_is_due(&item))
+			continue;
+		if (item.owner != NULL &&
+		    (item.owner->revived ||
+		        (item.family == FAMILY_HEARTBEAT && item.owner->failed))) {
+			if (journal_result(d->journal, item.key, "changed", e) != 0)
+				return -1;
+			continue;
+		}
+		d->items[i] = d->items[*n];
+		d->items[(*n)++] = item;
+	}
+	return 0;
 }
 
 static int
 delete_batch(struct deleter *d, int64_t now, struct error *e)
 {
+	size_t n, first, together;
+
 	if (!d->loaded && script_load(d->reap->client, &d->script, e) != 0)
 		return -1;
 	d->loaded = true;
-	if (batch_look_again(d, now, e) != 0)
+	if (batch_look_again(d, now, e) != 0 || choose(d, &n, e) != 0)
 		return -1;
-	for (size_t i = 0; i < d->n; i++) {
-		struct item *item = &d->items[i];
-
-		if (!batch_is_due(item))
-			continue;
-		if (item->owner != NULL &&
-		    (item->owner->revived ||
-		        (item->family == FAMILY_HEARTBEAT && item->owner->failed))) {
-			if (journal_result(d->journal, item->key, "changed", e) != 0)
-				return -1;
-			continue;
-		}
-		if (queue_unlink(d, i) != 0)
+	for (first = 0; first < n; first += together) {
+		together = 1;
+		while (!goes_alone(&d->items[first]) && together < GROUP && first + together < n &&
+		    !goes_alone(&d->items[first + together]))
+			together++;
+		if (queue_unlink(d, first, together) != 0)
 			return error_set(e, EX_SOFTWARE, "out of memory");
 	}
 	/* The results need no fsync of their own: an entry without one is restored too. */

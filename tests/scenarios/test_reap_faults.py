@@ -70,6 +70,19 @@ def test_a_key_that_cannot_be_deleted_is_named(r, job, proxy, heartbeat):
     assert names(r) == ["blocking:heartbeat:c1", "blocking:state:c1"]
 
 
+def test_a_key_that_this_user_may_not_write_does_not_keep_others(server, r, job, heartbeat):
+    """Redis refuses a script for one of its keys; the others of that call go all the same."""
+    dead(r, heartbeat)
+    r.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">pw", "&*", "+@all", "%R~*",
+                      "~blocking:heartbeat:*", "~coordkeep:*", "~blocking:state:c[02]")
+    url = server.url.replace("unix://", "unix://limited:pw@")
+    done = job("reap-stale", FAST, url=url).run()
+    assert done.exit == 77 and "NOPERM" in done.stderr, done
+    assert "key=\"blocking:state:c1\"" in done.stderr or "key=blocking:state:c1" in done.stderr, done
+    assert not r.exists("blocking:state:c0") and not r.exists("blocking:state:c2")
+    assert r.exists("blocking:state:c1") and r.exists("blocking:heartbeat:c1")
+
+
 def test_the_server_goes_away_in_mid_run(server, r, job, proxy, heartbeat):
     dead(r, heartbeat, n=50)
 

@@ -65,6 +65,8 @@ count(struct audit *a)
 	result_count(a->result, "signals", a->survey.signals);
 	result_count(a->result, "acks", a->survey.acks);
 	result_count(a->result, "too-large", a->survey.too_large);
+	result_count(a->result, "heartbeats-old", a->survey.old);
+	result_count(a->result, "heartbeats-silent", a->survey.silent);
 	result_count(a->result, "hosts", (int64_t)a->fleet.n);
 	result_count(a->result, "hosts-old", (int64_t)a->fleet.old);
 	result_count(a->result, "hosts-elsewhere", (int64_t)a->fleet.elsewhere);

@@ -9,6 +9,7 @@
 #include "coordination/record.h"
 #include "coordination/roster.h"
 #include "named.h"
+#include "watch.h"
 #include "writers.h"
 
 /* A run's sight of a heartbeat is dated when its reply was worked on: that can
@@ -21,6 +22,8 @@ struct pass {
 	const struct settings *settings;
 	struct roster roster;
 	struct map *seen;       /* ids whose heartbeat was looked at */
+	struct watch watch;     /* over heartbeats that are old */
+	int64_t oldest;         /* ms: a living writer's heartbeat is no older, if its clock is right */
 	int64_t slack;          /* how far run_now() may be off */
 	int failed;
 	struct error error;
@@ -39,22 +42,27 @@ enter_unreadable(struct pass *p, struct bytes id, bool nameless, const char *why
 		no_memory(p);
 }
 
-static void
-enter_stamp(struct pass *p, struct bytes id, bool nameless, enum family f,
+/* Enter what ${stamp} proves; true if it is enough to name the writer. */
+static bool
+enter_skew(struct pass *p, struct bytes id, bool nameless, enum family f,
     const struct stamp *stamp, const struct writing *writing)
 {
 	const struct skew skew = writer_skew(stamp, writing);
-	struct map *writers = p->survey->writers;
-	int r = 0;
 
 	if (f == FAMILY_HEARTBEAT && skew_size(skew) > p->survey->largest)
 		p->survey->largest = skew_size(skew);
-	if (skew_size(skew) > p->settings->liveness.skew_tolerance)
-		r |= named_skew(writers, id, nameless, family_name(f), f == FAMILY_HEARTBEAT,
-		    skew);
-	if (stamp->seconds)
-		r |= named_seconds(writers, id, nameless);
-	if (r != 0)
+	if (skew_size(skew) <= p->settings->liveness.skew_tolerance)
+		return false;
+	if (named_skew(p->survey->writers, id, nameless, family_name(f), f == FAMILY_HEARTBEAT,
+	        skew) != 0)
+		no_memory(p);
+	return true;
+}
+
+static void
+enter_seconds(struct pass *p, struct bytes id, bool nameless, const struct stamp *stamp)
+{
+	if (stamp->seconds && named_seconds(p->survey->writers, id, nameless) != 0)
 		no_memory(p);
 }
 
@@ -81,10 +89,29 @@ judge_heartbeat(struct pass *p, struct bytes id, struct bytes value)
 	struct stamp stamp;
 	const char *why;
 
-	if (heartbeat_read(value, &stamp, &why) == HEARTBEAT_READABLE)
-		enter_stamp(p, id, false, FAMILY_HEARTBEAT, &stamp, &writing);
-	else
+	if (heartbeat_read(value, &stamp, &why) != HEARTBEAT_READABLE) {
 		enter_unreadable(p, id, false, why);
+		return;
+	}
+	enter_seconds(p, id, false, &stamp);
+	if (!enter_skew(p, id, false, FAMILY_HEARTBEAT, &stamp, &writing) &&
+	    writing.read - stamp.ms > p->oldest &&
+	    watch_add(&p->watch, id, roster_digest(value)) != 0)
+		no_memory(p);
+}
+
+/* A heartbeat that was watched was written anew. */
+static int
+on_written(void *ctx, struct bytes id, struct bytes value, int64_t after, int64_t read)
+{
+	struct pass *p = ctx;
+	const struct writing writing = { .read = read, .after = after, .slack = p->slack };
+	struct stamp stamp;
+	const char *why;
+
+	if (heartbeat_read(value, &stamp, &why) == HEARTBEAT_READABLE)
+		(void)enter_skew(p, id, false, FAMILY_HEARTBEAT, &stamp, &writing);
+	return p->failed;
 }
 
 static bool
@@ -199,9 +226,10 @@ judge_message(struct pass *p, enum family f, struct bytes key, struct bytes valu
 	known = author(r, f, key, &id);
 	if (!known)
 		id = key;
-	if (record_signal_time(r, &stamp))
-		enter_stamp(p, id, !known, f, &stamp, &writing);
-	else
+	if (record_signal_time(r, &stamp)) {
+		enter_seconds(p, id, !known, &stamp);
+		(void)enter_skew(p, id, !known, f, &stamp, &writing);
+	} else
 		enter_unreadable(p, id, !known, "has no readable time");
 	record_free(r);
 }
@@ -283,6 +311,7 @@ again(void *ctx)
 
 	empty(p->seen);
 	empty(s->writers);
+	watch_empty(&p->watch);
 	s->heartbeats = s->signals = s->acks = s->too_large = s->largest = 0;
 	/* What it says of another server's past bounds nothing here. */
 	roster_free(&p->roster);
@@ -333,9 +362,17 @@ survey_take(struct run *run, int64_t slack, struct survey *s, struct error *e)
 		map_free(p.seen, NULL);
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	}
+	p.oldest = p.settings->liveness.confirm == 0 ? INT64_MAX :
+	    p.settings->liveness.confirm + p.settings->liveness.skew_tolerance;
+	p.watch = (struct watch){ .run = run, .written = on_written, .ctx = &p };
 	outcome = load_roster(&p, e);
 	if (outcome == 0)
 		outcome = walk(&p, e);
+	if (outcome == 0)
+		outcome = watch_run(&p.watch, p.settings->liveness.confirm, e);
+	s->old = p.watch.found;
+	s->silent = watch_silent(&p.watch);
+	watch_empty(&p.watch);
 	roster_free(&p.roster);
 	map_free(p.seen, NULL);
 	return outcome;

@@ -2,6 +2,7 @@
 
 #include "audit.h"
 #include "base/duration.h"
+#include "watch.h"
 
 /* The result for a person: one line, and with -v the tables behind it. */
 
@@ -143,6 +144,21 @@ say_writers(const struct audit *a)
 	buf_free(&what);
 }
 
+/* Why a run took longer, and what to make of old heartbeats. */
+static void
+say_silent(const struct audit *a)
+{
+	const struct survey *s = &a->survey;
+
+	if (s->silent > 0)
+		result_say(a->result, "%" PRId64 " old heartbeat%s not written while watched: "
+		    "silent, whatever the clock (reap-stale, escalate-dead)", s->silent,
+		    s->silent == 1 ? " was" : "s were");
+	if (s->old > WATCH_MAX)
+		result_say(a->result, "%" PRId64 " further old heartbeats were not watched",
+		    s->old - WATCH_MAX);
+}
+
 void
 audit_text(const struct audit *a)
 {
@@ -152,4 +168,5 @@ audit_text(const struct audit *a)
 	say_measurement(a);
 	say_hosts(a);
 	say_writers(a);
+	say_silent(a);
 }

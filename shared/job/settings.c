@@ -111,7 +111,7 @@ const struct config_option settings_table[] = {
 	    "How far a heartbeat's time may be impossible before its writer counts as skewed."),
 	SPAN("liveness", "confirm", liveness.confirm, "12s", 0, 10 * MINUTE,
 	    "How long a run watches a coordinator that it sees for the first time before it calls it "
-	    "dead: two beats of the slowest writers."),
+	    "dead, and clock-audit one whose heartbeat is old: two beats of the slowest writers."),
 	SPAN("liveness", "roster_keep", liveness.roster_keep, "7d", MINUTE, 365 * DAY,
 	    "How long the roster remembers a coordinator after its last sight."),
 	SPAN("liveness", "restart_grace", liveness.restart_grace, "10m", 0, DAY,

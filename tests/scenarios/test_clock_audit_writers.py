@@ -16,7 +16,8 @@ def clocks(tmp_path_factory):
 
 @pytest.fixture
 def audit(job, clocks):
-    return job("clock-audit", {"clock-audit": {"host": "host-a"}}, env=clocks.env())
+    return job("clock-audit", {"clock-audit": {"host": "host-a"}, "liveness": {"confirm": "1s"}},
+               env=clocks.env())
 
 
 def writers_of(run):
@@ -233,19 +234,95 @@ def test_without_the_roster_it_goes_on(audit, r, heartbeat):
     assert list(writers_of(done)) == ["coord-fast"], done
 
 
-def test_real_coordinators(audit, job, fleet, r):
-    """Processes that beat, one with a clock that is five minutes ahead, one eleven behind."""
+def test_real_coordinators(audit, fleet, heartbeat):
+    """Processes that beat, one with a clock that is five minutes ahead, one eleven behind, and
+    heartbeats of two that crashed. One run of this job is enough: it looks on."""
     fleet.start("coord-right")
     fleet.start("coord-fast", offset_ms=5 * MINUTE)
     fleet.start("coord-slow", offset_ms=-11 * MINUTE)
-    assert job("reap-stale", {"liveness": {"confirm": "1s"}}).run().exit in (0, 1)
-    seen = r.get("blocking:heartbeat:coord-slow")
-    wait_for(lambda: r.get("blocking:heartbeat:coord-slow") != seen, what="the next heartbeat")
-    done = audit.json()
+    heartbeat("coord-dead", age_ms=11 * MINUTE)
+    heartbeat("coord-long-dead", age_ms=600 * MINUTE, ttl=None)
+    done = audit.json(config={"liveness": {"confirm": "3s"}})
     named = writers_of(done)
-    assert set(named) == {"coord-fast", "coord-slow"}, done
+    assert done.exit == 2 and set(named) == {"coord-fast", "coord-slow"}, done
     assert within(named["coord-fast"], 5 * MINUTE), done
     assert within(named["coord-slow"], -11 * MINUTE), done
+    # It was written between two looks, which are a second apart.
+    assert named["coord-slow"]["high_ms"] - named["coord-slow"]["low_ms"] < 3000, done
+    assert (done.count("heartbeats-old"), done.count("heartbeats-silent")) == (3, 2), done
+    text = audit.run("-v")
+    assert "2 old heartbeats were not written while watched" in text.stdout, text
+
+
+def test_the_watch_ends_with_the_last_that_was_written(audit, fleet):
+    fleet.start("coord-slow", offset_ms=-11 * MINUTE)
+    done = audit.json(config={"liveness": {"confirm": "50s"}})
+    assert list(writers_of(done)) == ["coord-slow"] and done.json["duration_ms"] < 30000, done
+
+
+def on_look(proxy, ident, number, act):
+    """Before the `number`th time that its heartbeat is read."""
+    key, reads = f"blocking:heartbeat:{ident}".encode(), []
+
+    def on_command(_, words):
+        if words[0].upper() == b"GETRANGE" and key in words:
+            reads.append(1)
+            if len(reads) == number:
+                act()
+
+    proxy.on_command = on_command
+    return reads
+
+
+@pytest.mark.parametrize("look", [2, 3])
+def test_who_comes_back_while_watched_is_not_behind(audit, heartbeat, proxy, look):
+    """An old heartbeat, then a new one, by a clock that is right: before the first look of the
+    watch, and before the second."""
+    heartbeat("coord-1", age_ms=11 * MINUTE)
+    reads = on_look(proxy, "coord-1", look, lambda: heartbeat("coord-1"))
+    done = audit.json("--set", f"redis.url={proxy.url}")
+    assert len(reads) > look - 1 and done.exit == 0 and not writers_of(done), done
+
+
+@pytest.mark.parametrize("change", ["gone", "list", "empty", "garbage"])
+def test_what_becomes_of_it_while_watched(audit, heartbeat, proxy, r, change):
+    key = heartbeat("coord-1", age_ms=11 * MINUTE)
+
+    def act():
+        r.delete(key)
+        if change == "list":
+            r.lpush(key, "x")
+        elif change != "gone":
+            r.set(key, "" if change == "empty" else "garbage")
+
+    on_look(proxy, "coord-1", 3, act)
+    done = audit.json("--set", f"redis.url={proxy.url}")
+    assert done.exit == 0 and not writers_of(done), done
+    assert done.count("heartbeats-silent") == (change != "garbage"), done
+
+
+def start_and_await_the_watch(audit, r, **config):
+    run = audit.start("--format=json", config={"liveness": {"confirm": "50s"}, **config})
+    wait_for(lambda: r.info("commandstats").get("cmdstat_getrange", {}).get("calls", 0) >= 2,
+             what="the watch")
+    return run
+
+
+def test_stopped_while_watching(audit, heartbeat, r):
+    heartbeat("coord-1", age_ms=11 * MINUTE)
+    run = start_and_await_the_watch(audit, r)
+    run.signal()
+    done = run.wait()
+    assert done.exit == 75 and "event=run-stopped" in done.stderr, done
+
+
+def test_a_server_that_changes_while_watching(audit, heartbeat, server, r):
+    heartbeat("coord-1", age_ms=11 * MINUTE)
+    run = start_and_await_the_watch(audit, r, redis={"retries": 20})
+    server.restart()
+    done = run.wait().parse()
+    assert not writers_of(done) and "the watch, which ends here" in done.stderr, done
+    assert done.exit in (0, 1), done  # 1: where nothing keeps this machine's clock in step
 
 
 def test_one_pass_for_a_hundred_thousand_heartbeats(audit, r, now_ms):

@@ -185,6 +185,11 @@ result_action(struct result *r, const char *action, struct bytes key, const char
 	va_list args;
 	char *text;
 
+	/* There can be millions of them, and mostly nobody reads what each was. */
+	if (r->actions.n >= RESULT_KEEP && !log_wants(LOG_LEVEL_INFO)) {
+		r->actions.total++;
+		return;
+	}
 	va_start(args, fmt);
 	text = format(r, fmt, args);
 	va_end(args);

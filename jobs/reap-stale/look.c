@@ -10,7 +10,7 @@
 #define IDS 500
 
 bool
-look_heartbeat(int64_t pttl, const struct reply *value, struct look *l)
+look_heartbeat(int64_t pttl, const struct reply *value, bool dated, struct look *l)
 {
 	struct stamp stamp = { 0 };
 	struct bytes bytes;
@@ -28,6 +28,9 @@ look_heartbeat(int64_t pttl, const struct reply *value, struct look *l)
 	if (!reply_string(value, &bytes))
 		return false;
 	l->digest = roster_digest(bytes);
+	l->form = HEARTBEAT_READABLE;
+	if (!dated)
+		return true;
 	l->form = heartbeat_read(bytes, &stamp, &l->why);
 	l->stamp = stamp.ms;
 	l->seconds = stamp.seconds;
@@ -95,7 +98,7 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	(void)tag;
 	if (g->failed != 0)
 		return;
-	if (!look_heartbeat(g->pttl, r, g->look)) {
+	if (!look_heartbeat(g->pttl, r, g->roster != NULL, g->look)) {
 		g->failed = reply_fail(r, g->error, "reading a heartbeat");
 		return;
 	}

@@ -20,13 +20,15 @@ struct look {
 };
 
 /* The form, stamp and so on of a heartbeat's PTTL and GETRANGE replies. False
- * with *problem, a reply (or NULL = lost), when it cannot be known. */
-bool look_heartbeat(int64_t pttl, const struct reply *value, struct look *l);
+ * when it cannot be known: an error reply, or none. Not ${dated}: whether it bears a time that can be
+ * read is not looked at, it counts as READABLE without one. */
+bool look_heartbeat(int64_t pttl, const struct reply *value, bool dated, struct look *l);
 
 /**
  * look_many(c, ids, n, now, roster, looks, e):
  * Read ${n} ids directly, heartbeat and activity, some hundred an exchange; enter
- * each sight in ${roster} (NULL = do not) and fill looks[i]. An id that could not be read
+ * each sight in ${roster} and fill looks[i]. NULL: nothing is entered, and heartbeats are not dated:
+ * for those who compare them with what they were. An id that could not be read
  * (WRONGTYPE of an activity is none) ends it: -1 with ${e}.
  */
 int look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now,

@@ -81,7 +81,7 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 
 	if (s->pttl_of != tag)
 		return;
-	if (!look_heartbeat(s->pttl, r, &l)) {
+	if (!look_heartbeat(s->pttl, r, true, &l)) {
 		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
 		return;
 	}

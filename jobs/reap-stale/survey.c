@@ -115,7 +115,7 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	/* Its PTTL was lost or came out of turn: the next run sees it. */
 	if (s->failed != 0 || s->pttl_of != tag)
 		return;
-	if (!look_heartbeat(s->pttl, r, &l)) {
+	if (!look_heartbeat(s->pttl, r, true, &l)) {
 		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
 		return;
 	}

@@ -1,14 +1,17 @@
 #include "base/siphash.h"
 
+#include <endian.h>
+#include <string.h>
+
+/* Up to eight bytes, the first is the lowest. */
 static uint64_t
 load(const unsigned char *p, size_t n)
 {
 	uint64_t v = 0;
-	size_t i;
 
-	for (i = 0; i < n; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
+	if (n > 0)
+		memcpy(&v, p, n);
+	return le64toh(v);
 }
 
 static uint64_t

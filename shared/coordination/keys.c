@@ -28,24 +28,26 @@ static const char *const names[] = {
 };
 static_assert(sizeof(names) / sizeof(names[0]) == FAMILY_COUNT, "a name for each family");
 
+#define PREFIX(text, family) { { "" text, sizeof(text) - 1 }, family }
+
 /* The longer of two prefixes that both match stands first. */
 static const struct prefix {
-	const char *text;
+	struct bytes text;
 	enum family family;
 } prefixes[] = {
-	{ "blocking:heartbeat:", FAMILY_HEARTBEAT },
-	{ "blocking:signal:", FAMILY_SIGNAL },
-	{ "blocking:ack:", FAMILY_ACK },
-	{ "blocking:warning:", FAMILY_WARNING },
-	{ "blocking:idempotency:", FAMILY_IDEMPOTENCY },
-	{ "blocking:state:", FAMILY_STATE },
-	{ "blocking:retry:failed:", FAMILY_RETRY_FAILED },
-	{ "blocking:retry:", FAMILY_RETRY },
-	{ "coordinator:activity:", FAMILY_ACTIVITY },
-	{ "coordinator:work:", FAMILY_WORK },
-	{ "coordinator:escalation:", FAMILY_ESCALATION },
-	{ "coordinator:spawn:", FAMILY_SPAWN },
-	{ "coordinator:circuit:", FAMILY_BREAKER },
+	PREFIX("blocking:heartbeat:", FAMILY_HEARTBEAT),
+	PREFIX("blocking:signal:", FAMILY_SIGNAL),
+	PREFIX("blocking:ack:", FAMILY_ACK),
+	PREFIX("blocking:warning:", FAMILY_WARNING),
+	PREFIX("blocking:idempotency:", FAMILY_IDEMPOTENCY),
+	PREFIX("blocking:state:", FAMILY_STATE),
+	PREFIX("blocking:retry:failed:", FAMILY_RETRY_FAILED),
+	PREFIX("blocking:retry:", FAMILY_RETRY),
+	PREFIX("coordinator:activity:", FAMILY_ACTIVITY),
+	PREFIX("coordinator:work:", FAMILY_WORK),
+	PREFIX("coordinator:escalation:", FAMILY_ESCALATION),
+	PREFIX("coordinator:spawn:", FAMILY_SPAWN),
+	PREFIX("coordinator:circuit:", FAMILY_BREAKER),
 };
 #define PREFIXES (sizeof(prefixes) / sizeof(prefixes[0]))
 
@@ -152,7 +154,7 @@ family_of(struct bytes key, struct bytes *rest)
 		rest = &none;
 	*rest = (struct bytes){ NULL, 0 };
 	for (i = 0; i < PREFIXES; i++) {
-		prefix = bytes_str(prefixes[i].text);
+		prefix = prefixes[i].text;
 		if (!bytes_starts(key, prefix))
 			continue;
 		*rest = bytes_from(key, prefix.n);
@@ -200,7 +202,7 @@ key_make(struct buf *out, enum family f, struct bytes id)
 	for (i = 0; i < PREFIXES; i++) {
 		if (prefixes[i].family != f || !one_id(f) || id.n == 0)
 			continue;
-		buf_str(out, prefixes[i].text);
+		buf_bytes(out, prefixes[i].text);
 		buf_bytes(out, id);
 		return;
 	}

@@ -25,6 +25,8 @@ TOOLS = build_dir() / "bench"
 SETS = {
     "fleet": ("fleet", 10_000, "reap", "reap-stale",
               "10 k coordinators x 6 keys, every second one stale"),
+    "deaths": ("deaths", 10_000, "scan", "escalate-dead",
+               "10 k coordinators, of which 100 died; the floor is one bare SCAN of all keys"),
     "mixed": ("mixed", 1_000_000, "ttl", "ttl-fixer",
               "1 M keys, 5 % coordination, half of those without a TTL"),
     "coord": ("coord", 1_000_000, "ttl", "ttl-fixer",
@@ -75,35 +77,61 @@ def measure(server, argv):
             "p99": int(said.split()[2]) / 1000}
 
 
-def programs(entry, server, directory):
+# What people do about keys without a TTL instead, all of it in one call: nobody else is served.
+SERVER_SIDE_LOOP = """
+local cursor = '0'
+repeat
+  local page = redis.call('SCAN', cursor, 'MATCH', 'blocking:*', 'COUNT', 1000)
+  cursor = page[1]
+  for _, key in ipairs(page[2]) do
+    if redis.call('TTL', key) == -1 then redis.call('EXPIRE', key, 86400) end
+  end
+until cursor == '0'
+"""
+
+
+def programs(name, server, directory):
     """(label, argv) of what is compared on one data set; the first is the floor."""
-    _, _, floor, job, _ = entry
+    _, _, floor, job, _ = SETS[name]
     yield "floor", [TOOLS / "floor", server.socket, floor, "300"]
     config = pathlib.Path(directory) / "coordkeep.ini"
     config.write_text(f"[redis]\nurl = {server.url}\n[job]\nmax_runtime = 1h\n"
                       f"state_dir = {directory}/state\n[reap-stale]\nundo_dir = {directory}/undo\n"
                       # what is met for the first time is looked at twice, after no wait
-                      "[liveness]\nconfirm = 0s\n[log]\nlevel = error\n")
-    if (build_dir() / job).exists():
-        for mode in ("fast", "gentle"):
-            yield f"{job} ({mode})", [build_dir() / job, "-q", "-c", config,
-                                      f"--set=scan.mode={mode}"]
+                      # and the server has just been started, which is no restart
+                      "[liveness]\nconfirm = 0s\nrestart_grace = 0s\n[log]\nlevel = error\n")
+    for mode in ("fast", "gentle"):
+        argv = [build_dir() / job, "-q", "-c", config, f"--set=scan.mode={mode}"]
+        yield f"{job} ({mode})", argv
+        if name == "coord":
+            yield f"  --dry-run ({mode})", [*argv, "--dry-run"]
+            yield f"  --report ({mode})", [*argv, "--report"]
+    if name == "coord":
+        yield "a loop in the server", ["redis-cli", "-s", server.socket, "EVAL", SERVER_SIDE_LOOP,
+                                       "0"]
 
 
 def middle(runs):
     return {k: statistics.median(r[k] for r in runs) for k in runs[0]}
 
 
-def guide_loop(server, keys):
-    """The guide's shell loop over `keys` of the keys: seconds a key."""
-    start = time.monotonic()
-    subprocess.run(
-        ["bash", "-c", f"redis-cli -s {server.socket} --scan --pattern 'blocking:*' | head -{keys}"
-         " | while read -r key; do"
-         f" ttl=$(redis-cli -s {server.socket} TTL \"$key\" </dev/null);"
-         f" [ \"$ttl\" -eq -1 ] && redis-cli -s {server.socket} EXPIRE \"$key\" 86400 </dev/null;"
-         " done"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    return (time.monotonic() - start) / keys
+def by_hand(server, size):
+    """What people do with redis-cli, over a sample of the keys: (what, seconds a key)."""
+    cli, keys = f"redis-cli -s {server.socket}", 500
+    some = f"{cli} --scan --pattern 'blocking:*' | head -{keys}"
+    for what, command in (
+            ("the guide's loop, TTL and EXPIRE",
+             f"{some} | while read -r key; do ttl=$({cli} TTL \"$key\" </dev/null);"
+             f" [ \"$ttl\" -eq -1 ] && {cli} EXPIRE \"$key\" 86400 </dev/null; done"),
+            ("--scan | xargs EXPIRE, also of keys that have a TTL",
+             f"{some} | xargs -I% {cli} EXPIRE % 86400")):
+        load(server, "coord", 10_000)
+        start = time.monotonic()
+        subprocess.run(["bash", "-c", command], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=False)
+        each = (time.monotonic() - start) / keys
+        print(f"{what}: {each * 1000:.1f} ms a key in a sample of {keys}, "
+              f"so {each * size / 60:.0f} minutes for all")
 
 
 def main():
@@ -124,14 +152,16 @@ def main():
           f"median of {o.runs}")
     row = "{:<26} {:>7} {:>7} {:>7} {:>8} {:>9} {:>9}"
     for name in names:
-        generator, size, *_, what = entry = SETS[name]
+        generator, size, *_, what = SETS[name]
         size = size // 10 if o.small else size
         print(f"\n{name}: {what}" + (", a tenth of that" if o.small else ""))
         print(row.format("", "wall s", "cpu s", "srv s", "RSS MB", "x floor", "p99 ms"))
         with RedisServer() as server, tempfile.TemporaryDirectory() as directory:
             floor = None
             expected = None
-            for label, argv in programs(entry, server, directory):
+            m = measure(server, ["sleep", "1"])
+            print(row.format("(idle, a second)", "", "", "", "", "", f"{m['p99']:.2f}"))
+            for label, argv in programs(name, server, directory):
                 runs = []
                 for _ in range(o.runs):
                     load(server, generator, size)
@@ -146,10 +176,7 @@ def main():
                 if label.startswith("ttl") and left != expected:
                     sys.exit(f"{label} left {left[0]} keys without a TTL, the floor {expected[0]}")
             if name == "coord":
-                load(server, generator, 10_000)
-                each = guide_loop(server, 500)
-                print(f"the guide's redis-cli loop: {each * 1000:.1f} ms a key, "
-                      f"{each * size / 60:.0f} minutes for all")
+                by_hand(server, size)
 
 
 if __name__ == "__main__":

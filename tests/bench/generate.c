@@ -2,6 +2,8 @@
  * Write a data set as RESP commands for redis-cli --pipe, the same bytes for the same arguments:
  *
  *	generate fleet N NOW_MS    N coordinators with six keys each; every second one is stale
+ *	generate deaths N NOW_MS   N coordinators that a roster knows, with five keys each; every
+ *	                           hundredth is gone, has its last warning and three work items
  *	generate mixed N NOW_MS    N keys, one in twenty coordination, half of those without a TTL
  *	generate coord N NOW_MS    N coordination keys, half of them without a TTL
  */
@@ -57,6 +59,62 @@ fleet(int64_t n, int64_t now)
 	}
 }
 
+/* HSET coordkeep:roster: ${ident} has shown life until ${life}. */
+static void
+remember(const char *ident, int64_t life)
+{
+	char entry[256];
+
+	snprintf(entry, sizeof(entry),
+	    "v1 %" PRId64 " %" PRId64 " known 0 %016d %" PRId64 " %016d %" PRId64 " %" PRId64
+	    " %" PRId64, life, life - 3600000, 1, life + 90000, 0, life - 3600000, life, life);
+	printf("*4\r\n$4\r\nHSET\r\n$16\r\ncoordkeep:roster\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n",
+	    strlen(ident), ident, strlen(entry), entry);
+}
+
+static void
+work(const char *ident, int item)
+{
+	char key[128], value[256];
+
+	snprintf(key, sizeof(key), "coordinator:work:swarm-1:%s:task-%d", ident, item);
+	snprintf(value, sizeof(value),
+	    "{\"workId\":\"task-%d\",\"assignedTo\":\"%s\",\"status\":\"in_progress\",\"data\":{\"n\":%d}}",
+	    item, ident, item);
+	set(key, value, 3600);
+}
+
+static void
+deaths(int64_t n, int64_t now)
+{
+	char ident[64], key[128], value[256];
+
+	for (int64_t i = 0; i < n; i++) {
+		bool dead = i % 100 == 99;
+
+		snprintf(ident, sizeof(ident), "coord-%" PRId64, i);
+		snprintf(value, sizeof(value),
+		    "{\"coordinatorId\":\"%s\",\"timestamp\":%" PRId64
+		    ",\"iteration\":3,\"phase\":\"loop3\",\"status\":\"active\"}", ident, now);
+		if (!dead) {
+			snprintf(key, sizeof(key), "blocking:heartbeat:%s", ident);
+			set(key, value, 90);
+		} else {
+			snprintf(key, sizeof(key), "blocking:warning:%s", ident);
+			set(key, "3", 300);
+			for (int item = 0; item < 3; item++)
+				work(ident, item);
+		}
+		remember(ident, dead ? now - 300000 : now - 60000);
+		snprintf(key, sizeof(key), "blocking:signal:%s", ident);
+		set(key, value, 86400);
+		snprintf(key, sizeof(key), "blocking:ack:%s:m-%" PRId64, ident, i);
+		set(key, value, 3600);
+		snprintf(key, sizeof(key), "blocking:state:%s", ident);
+		set(key, "opaque", 3600);
+	}
+}
+
 static void
 coordination(int64_t i)
 {
@@ -74,13 +132,15 @@ main(int argc, char **argv)
 	char key[64];
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: generate fleet|mixed|coord N NOW_MS\n");
+		fprintf(stderr, "usage: generate fleet|deaths|mixed|coord N NOW_MS\n");
 		return 64;
 	}
 	int64_t n = strtoll(argv[2], NULL, 10), now = strtoll(argv[3], NULL, 10);
 
 	if (strcmp(argv[1], "fleet") == 0)
 		fleet(n, now);
+	else if (strcmp(argv[1], "deaths") == 0)
+		deaths(n, now);
 	else
 		for (int64_t i = 0; i < n; i++) {
 			if (strcmp(argv[1], "coord") == 0 || i % 20 == 0) {

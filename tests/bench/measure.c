@@ -27,7 +27,7 @@ main(int argc, char **argv)
 		return 64;
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	if ((pid = fork()) == 0) {
-		execv(argv[1], argv + 1);
+		execvp(argv[1], argv + 1);
 		perror(argv[1]);
 		_exit(127);
 	}

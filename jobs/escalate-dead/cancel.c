@@ -26,31 +26,51 @@ look(struct escalate *x, struct coordinator *c, struct error *e)
 	return 0;
 }
 
+static void
+tell(struct escalate *x, const struct coordinator *c, bool done)
+{
+	json_t *o = report_json(c);
+
+	if (o == NULL)
+		return;
+	(void)json_object_set_new(o, "cancelled", json_boolean(done));
+	if (done)
+		(void)json_object_del(o, "escalation"); /* its record is away */
+	result_object(x->result, "escalate_dead", o);
+}
+
+/* Why it cannot be taken back, or NULL. */
+static const char *
+objection(const struct coordinator *c)
+{
+
+	if (c->ledger.stage == LEDGER_NONE)
+		return "there is no escalation of it on record";
+	if (c->ledger.stage == LEDGER_UNREADABLE || c->ledger.stage == LEDGER_FOREIGN ||
+	    !c->ledger.ours)
+		return "its escalation record is not one of escalate-dead: left as it is";
+	return NULL;
+}
+
 int
 cancel_run(struct escalate *x, struct bytes id, struct error *e)
 {
 	struct coordinator *c;
-	json_t *o;
-	bool done;
+	bool done = false;
 
 	if ((c = escalate_coordinator(x, id)) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	if (look(x, c, e) != 0)
 		return -1;
-	if (c->ledger.stage == LEDGER_NONE)
-		return error_set(e, EX_CRITICAL, "there is no escalation of it on record");
-	if (c->ledger.stage == LEDGER_UNREADABLE || c->ledger.stage == LEDGER_FOREIGN ||
-	    !c->ledger.ours)
-		return error_set(e, EX_CRITICAL,
-		    "its escalation record is not one of escalate-dead: left as it is");
-	if (steps_withdraw(c, true, &done, e) != 0)
-		return -1;
-	if ((o = report_json(c)) != NULL) {
-		(void)json_object_set_new(o, "cancelled", json_boolean(done));
-		if (done)
-			(void)json_object_del(o, "escalation"); /* its record is away */
-		result_object(x->result, "escalate_dead", o);
+	if (objection(c) != NULL) {
+		tell(x, c, false);
+		return error_set(e, EX_CRITICAL, "%s", objection(c));
 	}
+	if (steps_withdraw(c, true, &done, e) != 0) {
+		tell(x, c, false);
+		return -1;
+	}
+	tell(x, c, done);
 	if (done)
 		result_say(x->result, "%s: its work is its own again, and the jobs keep off it for 24 "
 		    "hours", run_dry(x->run) ? "Would be taken back" : "Taken back");

@@ -93,11 +93,11 @@ of_silent(const struct facts *f)
 		return COURSE_RETIRE;
 	if (!speaks)
 		return COURSE_FORGET;
-	if (f->verdict == VERDICT_ALIVE)
-		return COURSE_WAIT;
-	/* reap-stale was there first, perhaps long ago: nobody waits for it. */
+	/* reap-stale was there first, perhaps just now: nobody waits for it. */
 	if (f->state == ROSTER_REAPED && !f->work)
 		return COURSE_GONE;
+	if (f->verdict == VERDICT_ALIVE)
+		return COURSE_WAIT;
 	return COURSE_SUSPECT;
 }
 

@@ -155,6 +155,7 @@ def test_nothing_to_cancel(escalate, state, r, record, text):
     before = snapshot(r)
     done = escalate.json("--cancel", "a")
     assert done.exit == 2 and text in done.json["error"], done
+    assert done.json["escalate_dead"]["cancelled"] is False, done
     assert differences(before, snapshot(r)) == []
 
 

@@ -98,6 +98,8 @@ static const struct row {
 	{ "only work, first sight",
 	    { .state = ROSTER_KNOWN, .verdict = VERDICT_ALIVE, .work = true }, COURSE_WAIT },
 	{ "reaped", { SILENT(REAPED, MISSING) }, COURSE_GONE },
+	{ "reaped just now", { SILENT(REAPED, ALIVE) }, COURSE_GONE },
+	{ "reaped just now, with work", { SILENT(REAPED, ALIVE), .work = true }, COURSE_WAIT },
 	{ "reaped, with work", { SILENT(REAPED, MISSING), .work = true },
 	    COURSE_SUSPECT },
 

@@ -30,6 +30,9 @@ struct config_option {
 	int64_t min, max;           /* CONFIG_INT, DURATION (ms), SIZE (bytes) */
 	const char *const *choices; /* CONFIG_ENUM, NULL-terminated */
 	bool secret;                /* never printed: "(set)" or "(not set)"; not by --set */
+	/* CONFIG_STRING, may be NULL: -1 with ${why} if the value is none for this option. It is not
+	 * shown then: it can hold a password. */
+	int (*check)(const char *value, struct error *why);
 	const char *help;           /* one or two sentences, for the file and the man page */
 };
 

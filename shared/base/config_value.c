@@ -301,7 +301,7 @@ store(const struct config_option *o, void *settings, const char *key, const char
 static void
 append_found(const struct config_option *o, const char *value, struct buf *why)
 {
-	if (o->secret) {
+	if (o->secret || o->check != NULL) {
 		buf_str(why, "found a value that is not shown");
 	} else if (value[0] == '\0') {
 		buf_str(why, "found nothing");
@@ -316,10 +316,16 @@ int
 config_assign(const struct config_option *o, void *settings, const char *key,
     const char *value, struct buf *why)
 {
+	struct error refused = { 0 };
+
 	/* What comes with --set has to fit in a file as well. */
 	if (strlen(key) + strlen(" = ") + strlen(value) > CONFIG_LINE_MAX) {
 		append_found(o, value, why);
 		buf_printf(why, ", expected a line of at most %d characters", CONFIG_LINE_MAX);
+		return -1;
+	}
+	if (o->check != NULL && o->check(value, &refused) != 0) {
+		buf_str(why, refused.text);
 		return -1;
 	}
 	if (store(o, settings, key, value, why))

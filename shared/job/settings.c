@@ -47,10 +47,22 @@ static const char *const secret_sources[] = {
 	[SOURCE_DERIVE] = "derive", [SOURCE_FILE] = "file", [SOURCE_COMMAND] = "command", NULL
 };
 
+static int
+check_url(const char *value, struct error *why)
+{
+	struct redis_target t = { 0 };
+
+	if (redis_url_parse(value, &t, why) != 0)
+		return -1;
+	redis_target_free(&t);
+	return 0;
+}
+
 const struct config_option settings_table[] = {
-	TEXT("redis", "url", redis.url, "redis://127.0.0.1:6379/0",
+	{ .section = "redis", .key = "url", .type = CONFIG_STRING, .offset = AT(redis.url),
+	  .initial = "redis://127.0.0.1:6379/0", .check = check_url, .help =
 	    "The server: redis://[user[:password]@]host[:port][/db], rediss:// for TLS, or "
-	    "unix:///path[?db=N]. REDIS_URL, REDIS_HOST and REDIS_PORT in the environment override it."),
+	    "unix:///path[?db=N]. REDIS_URL, REDIS_HOST and REDIS_PORT in the environment override it." },
 	TEXT("redis", "username", redis.username, "",
 	    "The ACL user; empty is the server's default user."),
 	TEXT("redis", "password_file", redis.password_file, "",

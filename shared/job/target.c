@@ -67,6 +67,7 @@ static int
 read_password(const char *path, bool must_exist, struct redis_target *t, bool *found,
     struct error *e)
 {
+	const char *option = must_exist ? "[redis] password_file: " : "";
 	struct buf b = { 0 };
 	struct error why = { 0 };
 	int rc = -1;
@@ -76,11 +77,13 @@ read_password(const char *path, bool must_exist, struct redis_target *t, bool *f
 		if (why.exit == EX_NOINPUT && !must_exist)
 			rc = 0;
 		else
-			error_set(e, why.exit == EX_NOINPUT ? EX_CONFIG : why.exit, "%s", why.text);
+			error_set(e, why.exit == EX_NOINPUT ? EX_CONFIG : why.exit, "%s%s", option,
+			    why.text);
 	} else if (buf_cstr(&b) == NULL)
 		error_set(e, EX_SOFTWARE, "out of memory");
 	else if (b.n == 0 || strlen(b.p) != b.n)
-		error_set(e, EX_CONFIG, "%s holds no password: it is empty or has a NUL byte", path);
+		error_set(e, EX_CONFIG, "%s%s holds no password: it is empty or has a NUL byte",
+		    option, path);
 	else if ((rc = replace(&t->password, b.p, e)) == 0)
 		*found = true;
 	buf_wipe(&b);
@@ -116,9 +119,12 @@ resolve(const struct settings *s, struct redis_target *t, struct error *e)
 {
 	const char *url = environment("REDIS_URL");
 	const char *db = environment("REDIS_DB");
+	struct error why = { 0 };
 	bool has_db;
 
-	if (url_parse(url != NULL ? url : s->redis.url, t, &has_db, e))
+	if (url != NULL && url_parse(url, t, &has_db, &why))
+		return error_set(e, why.exit, "REDIS_URL: %s", why.text);
+	if (url == NULL && url_parse(s->redis.url, t, &has_db, e))
 		return -1;
 	/* The URL in the environment says all that it says; the others fill in. */
 	if (url == NULL && apply_host(t, e))

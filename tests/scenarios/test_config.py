@@ -114,6 +114,10 @@ HOSTILE = [
     (b"[" + b"r" * 300 + b"]\n", 1, ["["]),
     (b"[redis]\nurl = redis://h\x00\n", 2, ["NUL"]),
     (b"[redis]\nurl = redis://\x1b[31mh\n", 2, ["url", "control character"]),
+    (b"[redis]\nurl = http://h\n", 2, ["[redis] url", "scheme"]),
+    (b"[redis]\n\nurl = redis://h:99999\n", 3, ["[redis] url", "1 to 65535"]),
+    (b"[redis]\nurl = redis://h/first\n", 2, ["[redis] url", "number of a database"]),
+    (b"[redis]\nurl = redis://u:hunter%zz@h\n", 2, ["[redis] url", "two hex digits"]),
     (b"[ttl]\npattern.site = site:*\n", 2, ["pattern"]),
     (b"[ttl]\npattern.site = site:* soon\n", 2, ["pattern.site", "soon"]),
     (b"[ttl]\npattern.a = a:* 1h\npattern.a = b:* 1h\n", 3, ["pattern.a", "second time"]),
@@ -127,7 +131,7 @@ def test_hostile_config_is_refused_by_file_line_and_key(check, content, line, ne
     assert f"{tmp_path}/hostile.ini:{line}: " in done.stderr, done
     for needle in needles:
         assert needle.replace('"', '\\"') in done.stderr or needle in done.stderr, done
-    assert done.stderr.count("\n") == 1, done
+    assert done.stderr.count("\n") == 1 and "hunter" not in done.stderr, done
     assert done.stdout == "", done
 
 
@@ -257,6 +261,14 @@ def test_what_overrides_what(nop, tmp_path):
         "redis://env:6379/5"
 
 
+def test_a_bad_url_in_the_environment_is_named(nop, tmp_path):
+    (tmp_path / "a.ini").write_text("")
+    done = nop.run(argv=["-c", str(tmp_path / "a.ini"), "--check-config"],
+                   env={"REDIS_URL": "redis://:hunter2@h:x"})
+    assert done.exit == 78 and "REDIS_URL: " in done.stderr, done
+    assert "hunter2" not in done.stderr, done
+
+
 @pytest.mark.parametrize("assignment,code,needle", [
     ("redis.timeout=6s", 0, ""),
     ("timeout=6s", 64, "SECTION.KEY=VALUE"),
@@ -265,6 +277,8 @@ def test_what_overrides_what(nop, tmp_path):
     ("redis.timout=6s", 78, "timeout"),
     ("redsi.timeout=6s", 78, "redis"),
     ("redis.url=redis://:hunter2@h", 64, "password"),
+    ("redis.url=redis://:hunter2%@h", 78, "[redis] url"),
+    ("redis.password_file=/nonexistent/pw", 78, "[redis] password_file: /nonexistent/pw"),
 ])
 def test_set(nop, tmp_path, assignment, code, needle):
     (tmp_path / "a.ini").write_text("")

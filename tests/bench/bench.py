@@ -25,6 +25,8 @@ TOOLS = build_dir() / "bench"
 SETS = {
     "fleet": ("fleet", 10_000, "reap", "reap-stale",
               "10 k coordinators x 6 keys, every second one stale"),
+    "beside": ("beside", 1_000_000, "scan2", "reap-stale",
+               "10 k living coordinators beside 1 M other keys; the floor is two bare SCANs"),
     "deaths": ("deaths", 10_000, "scan", "escalate-dead",
                "10 k coordinators, of which 100 died; the floor is one bare SCAN of all keys"),
     "mixed": ("mixed", 1_000_000, "ttl", "ttl-fixer",

@@ -4,6 +4,7 @@
  *	generate fleet N NOW_MS    N coordinators with six keys each; every second one is stale
  *	generate deaths N NOW_MS   N coordinators that a roster knows, with five keys each; every
  *	                           hundredth is gone, has its last warning and three work items
+ *	generate beside N NOW_MS   N keys of somebody else and 10,000 coordinators that are well
  *	generate mixed N NOW_MS    N keys, one in twenty coordination, half of those without a TTL
  *	generate coord N NOW_MS    N coordination keys, half of them without a TTL
  */
@@ -29,12 +30,12 @@ set(const char *key, const char *value, int ttl)
 }
 
 static void
-fleet(int64_t n, int64_t now)
+fleet(int64_t n, int64_t now, bool well)
 {
 	char key[128], value[256];
 
 	for (int64_t i = 0; i < n; i++) {
-		bool stale = i % 2 == 1;
+		bool stale = !well && i % 2 == 1;
 		int64_t stamp = stale ? now - 7200000 : now;
 
 		snprintf(value, sizeof(value),
@@ -126,29 +127,38 @@ coordination(int64_t i)
 	set(key, "{\"status\":\"received\"}", i % 2 == 0 ? 0 : 3600);
 }
 
-int
-main(int argc, char **argv)
+static void
+foreign(int64_t i)
 {
 	char key[64];
 
+	snprintf(key, sizeof(key), "session:%" PRId64, i);
+	set(key, "somebody else's", i % 2 == 0 ? 0 : 86400);
+}
+
+int
+main(int argc, char **argv)
+{
 	if (argc != 4) {
-		fprintf(stderr, "usage: generate fleet|deaths|mixed|coord N NOW_MS\n");
+		fprintf(stderr, "usage: generate fleet|deaths|beside|mixed|coord N NOW_MS\n");
 		return 64;
 	}
 	int64_t n = strtoll(argv[2], NULL, 10), now = strtoll(argv[3], NULL, 10);
 
 	if (strcmp(argv[1], "fleet") == 0)
-		fleet(n, now);
+		fleet(n, now, false);
 	else if (strcmp(argv[1], "deaths") == 0)
 		deaths(n, now);
-	else
+	else if (strcmp(argv[1], "beside") == 0) {
+		fleet(10000, now, true);
+		for (int64_t i = 0; i < n; i++)
+			foreign(i);
+	} else
 		for (int64_t i = 0; i < n; i++) {
-			if (strcmp(argv[1], "coord") == 0 || i % 20 == 0) {
+			if (strcmp(argv[1], "coord") == 0 || i % 20 == 0)
 				coordination(strcmp(argv[1], "coord") == 0 ? i : i / 20);
-			} else {
-				snprintf(key, sizeof(key), "session:%" PRId64, i);
-				set(key, "somebody else's", i % 2 == 0 ? 0 : 86400);
-			}
+			else
+				foreign(i);
 		}
 	return fflush(stdout) == 0 ? 0 : 1;
 }

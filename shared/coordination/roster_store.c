@@ -135,7 +135,14 @@ send(struct client *c, const struct script *s, struct batch *b, int64_t keep_ms)
 	rc = script_add(c, s, CLIENT_REPEAT, saved, b, 0, 1, argc, argv);
 	b->n = 0;
 	buf_reset(&b->text);
-	return rc == 0 ? 0 : error_set(b->e, EX_SOFTWARE, "out of memory");
+	if (rc != 0)
+		return error_set(b->e, EX_SOFTWARE, "out of memory");
+	/* One at a time: several of them, one behind the other, keep others waiting too long. */
+	if (client_drain(c) != 0 && !b->failed) {
+		*b->e = *client_error(c);
+		return -1;
+	}
+	return b->failed ? -1 : 0;
 }
 
 static int
@@ -197,14 +204,8 @@ roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e
 	if (map_count(r->entries) > BATCH)
 		(void)script_load(c, &s, &ignored);
 	rc = send_all(c, r, &s, &b, keep_ms);
-	/* Drained in any case: the callbacks point at ${b}. */
-	if (client_drain(c) != 0 && rc == 0 && !b.failed) {
-		*e = *client_error(c);
-		rc = -1;
-	}
 	buf_free(&b.text);
-	if (rc != 0 || b.failed)
-		return -1;
-	settle(r);
-	return 0;
+	if (rc == 0)
+		settle(r);
+	return rc;
 }

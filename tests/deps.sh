@@ -8,7 +8,7 @@ packages_of() {
 	build) echo gcc make libc6-dev pkg-config libhiredis-dev libssl-dev libinih-dev libjansson-dev ;;
 	test) echo check redis-server redis-tools python3 python3-pytest python3-pytest-xdist \
 		python3-redis python3-jsonschema openssl faketime strace procps systemd prometheus \
-		cron dpkg-dev mandoc ;;
+		cron dpkg-dev mandoc logrotate ;;
 	lint) echo clang clang-tidy cppcheck shellcheck valgrind python3-pyflakes \
 		libclang-rt-dev libc6-dbg ;;
 	bench) echo redis-server redis-tools python3 python3-redis python3-pytest ;;

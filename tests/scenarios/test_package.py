@@ -3,6 +3,7 @@ which is this one under an overlay that is thrown away."""
 
 import fcntl
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from harness import RedisServer, build_dir, root_dir
 
 JOBS = ("escalate-dead", "reap-stale", "ttl-fixer", "clock-audit", "secret-rotate-phase")
+LOG = "/var/log/coordkeep/jobs.log"
 UNITS = sorted(p.name for p in (root_dir() / "systemd-timers").iterdir())
 
 # $1: a directory for the overlay, $2: the script to run in it. What the script writes to /tmp
@@ -113,6 +115,13 @@ def open_server():
         yield s
 
 
+def log_by_coordkeep():
+    """Each job writes to the log, and -q has nothing to say of that or of any other file."""
+    return " && ".join(f"runuser -u coordkeep -- env -i /usr/bin/{job} -q && "
+                       f"runuser -u coordkeep -- env -i /usr/bin/{job} -v >/dev/null 2>&1 && "
+                       f"grep -q job={job} {LOG}" for job in JOBS[:3])
+
+
 def newer(package, tmp_path):
     """The same as version 9."""
     root = tmp_path / "repacked"
@@ -138,6 +147,15 @@ def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     step("config", f"printf '[redis]\\nurl = {open_server.url}\\n' >{ini}; chmod 640 {ini}")
     for job in JOBS[:3]:
         step(job, f"runuser -u coordkeep -- env -i /usr/bin/{job} -q")
+    step("log", f"printf '[log]\\nfile = {LOG}\\n' >>{ini}")
+    # root's job is the first to write there, and a person runs one as root
+    for job in ("secret-rotate-phase", "reap-stale"):
+        step(f"root-{job}", f"/usr/bin/{job} -v")
+    step("logs", log_by_coordkeep())
+    step("rotate", f"logrotate -d /etc/logrotate.d/coordkeep && "
+         f"logrotate -f -s {tmp_path}/rotated /etc/logrotate.d/coordkeep && "
+         f"cd {pathlib.Path(LOG).parent} && stat -c '%a %U:%G %n' *")
+    step("logs-again", log_by_coordkeep())
     step("journal", f"echo precious >{undo}/reap-stale-test.jsonl")
     step("upgrade", f"dpkg -i {newer(package, tmp_path)}")
     step("kept", f"cat {ini}; stat -c '%a %U:%G' {ini}; cat {undo}/*")
@@ -157,9 +175,14 @@ def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     assert step.said("verify") == ""
     for job in JOBS[:3]:
         assert step.said(job) == ""
+    step.said("root-secret-rotate-phase"), step.said("root-reap-stale")
+    assert step.said("logs") == step.said("logs-again") == ""
+    assert step.said("rotate").splitlines()[-2:] == [
+        "640 coordkeep:coordkeep jobs.log", "600 coordkeep:coordkeep jobs.log.1"]
     assert "9" in step.said("upgrade")
     assert step.said("kept").splitlines() == [
-        "[redis]", f"url = {open_server.url}", "640 root:coordkeep", "precious"]
+        "[redis]", f"url = {open_server.url}", "[log]", f"file = {LOG}", "640 root:coordkeep",
+        "precious"]
     step.said("remove")
     assert "precious" in step.said("removed") and open_server.url in step.said("removed")
     step.said("purge")

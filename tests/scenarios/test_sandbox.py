@@ -131,11 +131,14 @@ def setting(unit, name):
 
 @pytest.mark.parametrize("unit", sorted(p.name for p in UNITS.glob("*.service")))
 def test_each_service_has_what_it_needs(unit):
+    rotation = unit.startswith("secret-rotate")
     assert setting(unit, "LoadCredential") == ["redis-password:coordkeep.redis-password"]
     assert setting(unit, "StateDirectory") and setting(unit, "RuntimeDirectory")
-    assert setting(unit, "LogsDirectory") == ["coordkeep"]
+    # systemd gives a LogsDirectory to the user of the unit: root's may not take it from the others
+    assert setting(unit, "LogsDirectory") == ([] if rotation else ["coordkeep"])
+    assert setting(unit, "LogsDirectoryMode") == ([] if rotation else ["0750"])
+    assert any("-/var/log/coordkeep" in x for x in setting(unit, "ReadWritePaths")) == rotation
     assert "# OnFailure=" in (UNITS / unit).read_text()
-    rotation = unit.startswith("secret-rotate")
     assert setting(unit, "User") == ([] if rotation else ["coordkeep"])
     assert setting(unit, "NoNewPrivileges") == ["yes"]
 

@@ -133,6 +133,7 @@ def newer(package, tmp_path):
     return path
 
 
+@pytest.mark.needs("mounts")
 def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     step = Steps(tmp_path)
     ini, undo = "/etc/coordkeep/coordkeep.ini", "/var/lib/coordkeep/undo"

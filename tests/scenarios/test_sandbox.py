@@ -61,6 +61,7 @@ def fill(r):
     r.set("blocking:state:alive", "x")
 
 
+@pytest.mark.needs("root")
 @pytest.mark.parametrize("name", JOBS)
 def test_a_run_needs_no_more_than_the_unit_allows(r, job, tmp_path, name):
     fill(r)
@@ -84,6 +85,7 @@ def test_a_run_needs_no_more_than_the_unit_allows(r, job, tmp_path, name):
     check(trace, f"{name}.service", (undo, metrics, state, log))
 
 
+@pytest.mark.needs("root")
 def test_nor_does_a_host_that_gets_its_new_secret(r, job, tmp_path):
     """The environment file is rewritten, the processes are looked for, the commands run."""
     etc, log = tmp_path / "coordinator", tmp_path / "log"
@@ -205,6 +207,7 @@ def with_powers(names):
             "--inh-caps=-all", "--no-new-privs"]
 
 
+@pytest.mark.needs("root")
 def test_the_rotations_powers_are_enough(other_users_host):
     run = other_users_host
     env = run.config["secrets"]["env_file"]
@@ -219,6 +222,7 @@ def test_the_rotations_powers_are_enough(other_users_host):
     assert after.st_uid != 0
 
 
+@pytest.mark.needs("root")
 @pytest.mark.parametrize("taken", powers())
 def test_and_each_of_them_is_needed(other_users_host, taken):
     run = other_users_host

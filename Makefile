@@ -143,6 +143,16 @@ check-valgrind: ## the unit tests under valgrind
 	@$(MAKE) $(PARALLEL) --no-print-directory -s units
 	@$(PYTHON) tests/check.py --under "$(VALGRIND)" $(addprefix --unit ,$(UNITS))
 
+# The scenarios that take minutes reach few lines more.
+QUICK = -k "end_to_end or not (rotate or escalate_living or together or scan or redis_acl)"
+.PHONY: coverage
+coverage: ## which lines the unit tests and the quick scenarios reach
+	@tests/deps.sh build test coverage
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
+	@$(MAKE) $(PARALLEL) --no-print-directory -s BUILD=$(BUILD)/coverage OPT="-O1 -g" SANITIZE=--coverage \
+	    SCENARIOS='$(WITHOUT) $(QUICK)' check-here
+	@tests/coverage.sh $(BUILD)/coverage
+
 .PHONY: lint
 lint: | $(BUILD)/lint/ ## analyzers, linters and the rules of the house
 	@tests/deps.sh build lint test

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install the Debian packages that building and testing need: deps.sh [build] [test] [lint] [bench]
+# Install the Debian packages that building and testing need: deps.sh [build] [test] [lint] [coverage] [bench]
 # As root, or where sudo asks no password, with apt-get; otherwise says what to install, and fails.
 set -eu
 
@@ -11,8 +11,9 @@ packages_of() {
 		cron dpkg-dev mandoc logrotate ;;
 	lint) echo clang clang-tidy cppcheck shellcheck valgrind python3-pyflakes \
 		libclang-rt-dev libc6-dbg ;;
+	coverage) echo gcovr ;;
 	bench) echo redis-server redis-tools python3 python3-redis python3-pytest ;;
-	*) echo "usage: tests/deps.sh [build] [test] [lint] [bench]" >&2; exit 64 ;;
+	*) echo "usage: tests/deps.sh [build] [test] [lint] [coverage] [bench]" >&2; exit 64 ;;
 	esac
 }
 

@@ -215,7 +215,7 @@ install: all ## programs, man pages, config, cron file, units (DESTDIR, PREFIX)
 	install -m 644 README.md LICENSE conf/coordkeep.ini conf/redis-acl.conf conf/result.schema.json $(docdir)
 	install -m 644 conf/prometheus/coordkeep.rules.yml $(docdir)
 	install -m 644 conf/grafana/coordkeep.json $(docdir)/grafana-dashboard.json
-	$(foreach u,$(UNITFILES),$(call with_prefix,$(u),$(libdir)/systemd/system/$(notdir $(u))) &&) true
+	for unit in $(UNITFILES); do $(call with_prefix,$$unit,$(libdir)/systemd/system/$${unit##*/}) || exit 1; done
 	install -m 644 conf/sysusers.d/coordkeep.conf $(libdir)/sysusers.d/coordkeep.conf
 	install -m 644 conf/tmpfiles.d/coordkeep.conf $(libdir)/tmpfiles.d/coordkeep.conf
 	test -e $(etcdir)/cron.d/coordkeep || { $(call with_prefix,cron/coordkeep,$(etcdir)/cron.d/coordkeep); }
@@ -232,7 +232,7 @@ uninstall: ## take away what install put there, but nothing under /etc
 
 .PHONY: deb
 deb: ## a Debian package, in $(BUILD)
-	@tests/deps.sh build test
+	@tests/deps.sh build deb
 	@rm -rf $(BUILD)/deb
 	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(BUILD)/deb/root) PREFIX=/usr
 	@conf/deb/build $(BUILD) $(VERSION)

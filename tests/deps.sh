@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install the Debian packages that building and testing need: deps.sh [build] [test] [lint] [coverage] [bench]
+# Install the Debian packages that building, testing and so on need:
+#	deps.sh [build] [test] [lint] [coverage] [bench] [deb]
 # As root, or where sudo asks no password, with apt-get; otherwise says what to install, and fails.
 set -eu
 
@@ -11,9 +12,10 @@ packages_of() {
 		cron dpkg-dev mandoc logrotate ;;
 	lint) echo clang clang-tidy cppcheck shellcheck valgrind python3-pyflakes \
 		libclang-rt-dev libc6-dbg ;;
+	deb) echo dpkg-dev ;;
 	coverage) echo gcovr ;;
 	bench) echo redis-server redis-tools python3 python3-redis python3-pytest ;;
-	*) echo "usage: tests/deps.sh [build] [test] [lint] [coverage] [bench]" >&2; exit 64 ;;
+	*) echo "usage: tests/deps.sh [build] [test] [lint] [coverage] [bench] [deb]" >&2; exit 64 ;;
 	esac
 }
 

@@ -164,7 +164,8 @@ def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     step("removed", f"test ! -e /usr/bin/reap-stale && test ! -e /usr/share/man/man8/reap-stale.8.gz "
          f"&& cat {ini} {undo}/*")
     step("purge", "dpkg -P coordkeep")
-    step("purged", f"test ! -e {ini} && test ! -e /etc/cron.d/coordkeep && cat {undo}/* && "
+    step("purged", f"test ! -e {ini} && test ! -e /etc/cron.d/coordkeep && "
+         f"test ! -e /var/log/coordkeep && cat {undo}/* && "
          "getent passwd coordkeep")
     step.run()
 
@@ -176,7 +177,8 @@ def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     assert step.said("verify") == ""
     for job in JOBS[:3]:
         assert step.said(job) == ""
-    step.said("root-secret-rotate-phase"), step.said("root-reap-stale")
+    for job in ("secret-rotate-phase", "reap-stale"):
+        step.said(f"root-{job}")
     assert step.said("logs") == step.said("logs-again") == ""
     assert step.said("rotate").splitlines()[-2:] == [
         "640 coordkeep:coordkeep jobs.log", "600 coordkeep:coordkeep jobs.log.1"]

@@ -137,8 +137,8 @@ def newer(package, tmp_path):
 def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     step = Steps(tmp_path)
     ini, undo = "/etc/coordkeep/coordkeep.ini", "/var/lib/coordkeep/undo"
-    step("clean", "dpkg -P coordkeep; userdel coordkeep; rm -rf /etc/coordkeep /var/lib/coordkeep; "
-         "true")
+    step("clean", "dpkg -P coordkeep; userdel coordkeep; rm -rf /etc/coordkeep /var/lib/coordkeep "
+         "/var/log/coordkeep /etc/cron.d/coordkeep /etc/logrotate.d/coordkeep; true")
     step("install", f"dpkg -i {package}")
     step("user", "getent passwd coordkeep")
     step("modes", f"cd /var/lib/coordkeep && stat -c '%a %U:%G %n' . state undo rotation && "

@@ -143,6 +143,16 @@ check-valgrind: ## the unit tests under valgrind
 	@$(MAKE) $(PARALLEL) --no-print-directory -s units
 	@$(PYTHON) tests/check.py --under "$(VALGRIND)" $(addprefix --unit ,$(UNITS))
 
+# The scenarios that take minutes reach few lines more.
+QUICK = -k "end_to_end or not (rotate or escalate_living or together or scan or redis_acl)"
+.PHONY: coverage
+coverage: ## which lines the unit tests and the quick scenarios reach
+	@tests/deps.sh build test coverage
+	@mkdir -p $(BUILD)/coverage && find $(BUILD)/coverage -name '*.gcda' -delete
+	@$(MAKE) $(PARALLEL) --no-print-directory -s BUILD=$(BUILD)/coverage OPT="-O1 -g" SANITIZE=--coverage \
+	    SCENARIOS='$(WITHOUT) $(QUICK)' check-here
+	@tests/coverage.sh $(BUILD)/coverage
+
 .PHONY: lint
 lint: | $(BUILD)/lint/ ## analyzers, linters and the rules of the house
 	@tests/deps.sh build lint test
@@ -205,7 +215,7 @@ install: all ## programs, man pages, config, cron file, units (DESTDIR, PREFIX)
 	install -m 644 README.md LICENSE conf/coordkeep.ini conf/redis-acl.conf conf/result.schema.json $(docdir)
 	install -m 644 conf/prometheus/coordkeep.rules.yml $(docdir)
 	install -m 644 conf/grafana/coordkeep.json $(docdir)/grafana-dashboard.json
-	$(foreach u,$(UNITFILES),$(call with_prefix,$(u),$(libdir)/systemd/system/$(notdir $(u))) &&) true
+	for unit in $(UNITFILES); do $(call with_prefix,$$unit,$(libdir)/systemd/system/$${unit##*/}) || exit 1; done
 	install -m 644 conf/sysusers.d/coordkeep.conf $(libdir)/sysusers.d/coordkeep.conf
 	install -m 644 conf/tmpfiles.d/coordkeep.conf $(libdir)/tmpfiles.d/coordkeep.conf
 	test -e $(etcdir)/cron.d/coordkeep || { $(call with_prefix,cron/coordkeep,$(etcdir)/cron.d/coordkeep); }
@@ -222,7 +232,7 @@ uninstall: ## take away what install put there, but nothing under /etc
 
 .PHONY: deb
 deb: ## a Debian package, in $(BUILD)
-	@tests/deps.sh build test
+	@tests/deps.sh build deb
 	@rm -rf $(BUILD)/deb
 	@$(MAKE) --no-print-directory -s install DESTDIR=$(abspath $(BUILD)/deb/root) PREFIX=/usr
 	@conf/deb/build $(BUILD) $(VERSION)

@@ -22,6 +22,19 @@ int file_read_secret(const char *path, size_t max, struct buf *out, struct error
  * temporary file is removed and ${path} is as it was).
  */
 int file_replace(const char *path, mode_t mode, struct bytes data, struct error *e);
+/**
+ * file_give(fd, path):
+ * The new file ${fd}, which is ${path}, goes to the owner of its directory if root made it in a
+ * directory that is not root's: the runs of that user have to read and write it after this one.
+ */
+void file_give(int fd, const char *path);
+/**
+ * file_append(path, mode):
+ * A descriptor, not blocking, that appends to ${path}; a new file has ${mode} less the umask and
+ * is given as above. Root follows no symlink in a directory of another user, who could lead the
+ * lines anywhere. -1 with errno.
+ */
+int file_append(const char *path, mode_t mode);
 /* fsync the directory that holds ${path}. 0, or -1 with errno. */
 int file_sync_directory(const char *path);
 /* mkdir -p with ${mode}. 0, or -1 with EX_CANTCREAT. */

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log_line.h"
 
 /* How often one event has been asked for. */
@@ -98,9 +98,7 @@ log_open(const struct log_options *options, struct error *error)
 	choose_forms(options->format);
 	if (file[0] == '\0')
 		return 0;
-	/* O_NONBLOCK: a FIFO that nobody reads must not hold the run. */
-	the_log.fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY |
-	    O_NONBLOCK, 0640);
+	the_log.fd = file_append(file, 0640);
 	if (the_log.fd == -1)
 		return error_set(error, EX_CANTCREAT, "cannot open log file %s: %s", file,
 		    strerror(errno));

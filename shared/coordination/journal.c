@@ -120,6 +120,7 @@ create(struct journal *j, const struct journal_options *o, struct error *e)
 	j->fd = open(j->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (j->fd < 0)
 		return error_set(e, EX_CANTCREAT, "%s: %s", j->path, strerror(errno));
+	file_give(j->fd, j->path);
 	header(&j->line, o);
 	if (j->line.failed)
 		errno = ENOMEM;

@@ -149,7 +149,8 @@ const struct config_option settings_table[] = {
 	    "Lines of one kind in a run before they are only counted; 0 is no limit."),
 
 	TEXT("metrics", "textfile_dir", metrics.textfile_dir, "",
-	    "The directory of node_exporter's textfile collector; empty writes no metrics."),
+	    "The directory of node_exporter's textfile collector, where the jobs' user may "
+	    "write; empty writes no metrics."),
 
 	TEXT("hooks", "on_findings", hooks.on_findings, "",
 	    "A command that gets the JSON result on stdin when the set of findings changes (also to "

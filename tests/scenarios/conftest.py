@@ -1,7 +1,10 @@
 """Fixtures of the scenarios. Each test has a redis-server of its own."""
 
+import functools
 import json
+import os
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +13,20 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from coordinator.fleet import Fleet  # noqa: E402
 from harness import Job, Proxy, RedisServer  # noqa: E402
+
+
+@functools.lru_cache(None)
+def there_is(what):
+    """Whether this machine and user have what a test needs."""
+    if os.geteuid() != 0 or what == "root":
+        return os.geteuid() == 0
+    return subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode == 0
+
+
+def pytest_runtest_setup(item):
+    for needed in item.iter_markers("needs"):
+        if not there_is(*needed.args):
+            pytest.skip(f"needs {needed.args[0]}")
 
 
 def pytest_collection_modifyitems(items):

@@ -244,7 +244,8 @@ def test_sigterm_ends_the_wait_for_a_greeting():
     with peer.Silent() as p:
         started = probe.start(p, "--timeout=100000", "server")
         wait_for(lambda: p.heard)
-        started.signal()
+        # one that comes between the greeting and the wait is seen only after the wait
+        wait_for(lambda: started.signal() or started.process.poll() is not None)
         expect(started.wait(), TEMPFAIL, "asked to end")
 
 

@@ -78,6 +78,7 @@ def mails(host):
 
 
 @pytest.mark.long
+@pytest.mark.needs("mounts")
 def test_a_crash_under_cron(server, host, tmp_path):
     r = server.client()
     with Fleet(server.socket, tmp_path) as fleet:

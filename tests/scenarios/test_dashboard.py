@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from harness import root_dir
+from harness import root_dir, wait_for
+from rotating import RotatingHost
 
 RULES = root_dir() / "conf" / "prometheus" / "coordkeep.rules.yml"
 
@@ -80,6 +81,57 @@ def test_its_queries_are_valid(dashboard, tmp_path):
     path = tmp_path / "panels.yml"
     path.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
     done = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def series(r, job, tmp_path):
+    """{series: value} of what a run of each job wrote, as Prometheus has it from node_exporter."""
+    r.set("blocking:signal:a", "{}")
+    jobs = [job(name, {"liveness": {"confirm": "0s"}})
+            for name in ("reap-stale", "escalate-dead", "ttl-fixer", "clock-audit")]
+    assert all(j.run().exit in (0, 1) for j in jobs)
+    # a rotation that is far enough for the signatures in flight to be counted
+    host = RotatingHost(job, tmp_path, share_proc=False)
+    rotation = host.job.textfile_dir / "coordkeep_secret_rotate_phase.prom"
+    try:
+        host.run()
+        host.run("--start")
+        wait_for(lambda: host.run() and "in_flight" in rotation.read_text())
+    finally:
+        host.close()
+    found = {}
+    for path in (rotation, *jobs[0].textfile_dir.glob("*.prom")):
+        for line in path.read_text().splitlines():
+            if not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                name = name.replace('{job="', '{instance="h1",job="node",exported_job="')
+                found[name] = float(value)
+    return found
+
+
+def named(expr, label):
+    """1 if the query finds something and all of it has the label."""
+    return f'count by (has) (label_replace({expr}, "has", "it", "{label}", ".+")) > bool 0'
+
+
+def test_each_query_finds_what_the_jobs_write(dashboard, series, tmp_path):
+    """With its labels too: `by (family)` of a metric that has none is one nameless line."""
+    tests = []
+    for target in (t for p in dashboard["panels"] for t in p.get("targets", [])):
+        expr = target["expr"].replace("$__rate_interval", "5m").replace("$instance", ".*")
+        labels = re.findall(r"{{(\w+)}}", target.get("legendFormat", ""))
+        for group in re.findall(r"\bby \(([^)]*)\)", expr):
+            labels += group.split(", ")
+        asked = {named(expr, label): '{has="it"}' for label in labels} or \
+            {f"count({expr}) > bool 0": "{}"}
+        tests += [{"expr": e, "eval_time": "20m", "exp_samples": [{"labels": s, "value": 1}]}
+                  for e, s in asked.items()]
+    path = tmp_path / "panels.yml"
+    path.write_text(json.dumps({"evaluation_interval": "1m", "tests": [{
+        "interval": "1m", "promql_expr_test": tests,
+        "input_series": [{"series": s, "values": f"{v:f}x20"} for s, v in series.items()]}]}))
+    done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -243,7 +243,8 @@ def a_log_that_takes_nothing(stage, name):
 
 
 @pytest.mark.parametrize("code, name, case", [
-    pytest.param(code, name, case, id=f"{code}-{name}-{case.__name__}")
+    pytest.param(code, name, case, id=f"{code}-{name}-{case.__name__}",
+                 marks=pytest.mark.needs("root") if name == ROTATE else ())
     for code, name, case in CASES])
 def test_a_run_that_ends_with(server, r, job, tmp_path, code, name, case):
     done = case(Stage(server, r, job, tmp_path), name)

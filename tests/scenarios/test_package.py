@@ -3,6 +3,7 @@ which is this one under an overlay that is thrown away."""
 
 import fcntl
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from harness import RedisServer, build_dir, root_dir
 
 JOBS = ("escalate-dead", "reap-stale", "ttl-fixer", "clock-audit", "secret-rotate-phase")
+LOG = "/var/log/coordkeep/jobs.log"
 UNITS = sorted(p.name for p in (root_dir() / "systemd-timers").iterdir())
 
 # $1: a directory for the overlay, $2: the script to run in it. What the script writes to /tmp
@@ -113,6 +115,13 @@ def open_server():
         yield s
 
 
+def log_by_coordkeep():
+    """Each job writes to the log, and -q has nothing to say of that or of any other file."""
+    return " && ".join(f"runuser -u coordkeep -- env -i /usr/bin/{job} -q && "
+                       f"runuser -u coordkeep -- env -i /usr/bin/{job} -v >/dev/null 2>&1 && "
+                       f"grep -q job={job} {LOG}" for job in JOBS[:3])
+
+
 def newer(package, tmp_path):
     """The same as version 9."""
     root = tmp_path / "repacked"
@@ -124,11 +133,12 @@ def newer(package, tmp_path):
     return path
 
 
+@pytest.mark.needs("mounts")
 def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     step = Steps(tmp_path)
     ini, undo = "/etc/coordkeep/coordkeep.ini", "/var/lib/coordkeep/undo"
-    step("clean", "dpkg -P coordkeep; userdel coordkeep; rm -rf /etc/coordkeep /var/lib/coordkeep; "
-         "true")
+    step("clean", "dpkg -P coordkeep; userdel coordkeep; rm -rf /etc/coordkeep /var/lib/coordkeep "
+         "/var/log/coordkeep /etc/cron.d/coordkeep /etc/logrotate.d/coordkeep; true")
     step("install", f"dpkg -i {package}")
     step("user", "getent passwd coordkeep")
     step("modes", f"cd /var/lib/coordkeep && stat -c '%a %U:%G %n' . state undo rotation && "
@@ -138,6 +148,15 @@ def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     step("config", f"printf '[redis]\\nurl = {open_server.url}\\n' >{ini}; chmod 640 {ini}")
     for job in JOBS[:3]:
         step(job, f"runuser -u coordkeep -- env -i /usr/bin/{job} -q")
+    step("log", f"printf '[log]\\nfile = {LOG}\\n' >>{ini}")
+    # root's job is the first to write there, and a person runs one as root
+    for job in ("secret-rotate-phase", "reap-stale"):
+        step(f"root-{job}", f"/usr/bin/{job} -v")
+    step("logs", log_by_coordkeep())
+    step("rotate", f"logrotate -d /etc/logrotate.d/coordkeep && "
+         f"logrotate -f -s {tmp_path}/rotated /etc/logrotate.d/coordkeep && "
+         f"cd {pathlib.Path(LOG).parent} && stat -c '%a %U:%G %n' *")
+    step("logs-again", log_by_coordkeep())
     step("journal", f"echo precious >{undo}/reap-stale-test.jsonl")
     step("upgrade", f"dpkg -i {newer(package, tmp_path)}")
     step("kept", f"cat {ini}; stat -c '%a %U:%G' {ini}; cat {undo}/*")
@@ -145,7 +164,8 @@ def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     step("removed", f"test ! -e /usr/bin/reap-stale && test ! -e /usr/share/man/man8/reap-stale.8.gz "
          f"&& cat {ini} {undo}/*")
     step("purge", "dpkg -P coordkeep")
-    step("purged", f"test ! -e {ini} && test ! -e /etc/cron.d/coordkeep && cat {undo}/* && "
+    step("purged", f"test ! -e {ini} && test ! -e /etc/cron.d/coordkeep && "
+         f"test ! -e /var/log/coordkeep && cat {undo}/* && "
          "getent passwd coordkeep")
     step.run()
 
@@ -157,9 +177,15 @@ def test_install_upgrade_remove_purge(package, open_server, tmp_path):
     assert step.said("verify") == ""
     for job in JOBS[:3]:
         assert step.said(job) == ""
+    for job in ("secret-rotate-phase", "reap-stale"):
+        step.said(f"root-{job}")
+    assert step.said("logs") == step.said("logs-again") == ""
+    assert step.said("rotate").splitlines()[-2:] == [
+        "640 coordkeep:coordkeep jobs.log", "600 coordkeep:coordkeep jobs.log.1"]
     assert "9" in step.said("upgrade")
     assert step.said("kept").splitlines() == [
-        "[redis]", f"url = {open_server.url}", "640 root:coordkeep", "precious"]
+        "[redis]", f"url = {open_server.url}", "[log]", f"file = {LOG}", "640 root:coordkeep",
+        "precious"]
     step.said("remove")
     assert "precious" in step.said("removed") and open_server.url in step.said("removed")
     step.said("purge")

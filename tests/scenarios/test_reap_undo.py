@@ -90,6 +90,8 @@ def test_killed_at_any_point(server, r, job, proxy, heartbeat, now_ms, victim, w
     assert snapshot(r) == {}
 
 
+# a run lets nobody but root look at its memory
+@pytest.mark.needs("root")
 def test_the_journal_is_synced_before_the_first_deletion(server, r, job, heartbeat, now_ms, tmp_path):
     broken(r, heartbeat, now_ms, n=1)
     trace = tmp_path / "trace"
@@ -116,6 +118,7 @@ def test_no_journal_no_deletion(r, job, heartbeat, now_ms, tmp_path):
     assert differences(before, snapshot(r)) == []
 
 
+@pytest.mark.needs("mounts")
 def test_a_full_disk_deletes_nothing(r, job, heartbeat, now_ms, tmp_path):
     mount = tmp_path / "small"
     mount.mkdir()

@@ -15,6 +15,8 @@ from coordinator.fingerprints import fingerprint
 from harness import Monitor, Strace, wait_for
 from rotating import MASTER, OLD, RotatingHost, record
 
+pytestmark = pytest.mark.needs("root")
+
 
 @pytest.fixture
 def hosts(job, tmp_path):
@@ -197,6 +199,7 @@ def fill(directory):
             pass
 
 
+@pytest.mark.needs("mounts")
 def test_a_full_disk_under_the_environment_file(hosts, r, small_disk):
     host = hosts(processes=0)
     host.env.unlink()
@@ -214,6 +217,7 @@ def test_a_full_disk_under_the_environment_file(hosts, r, small_disk):
     assert host.file() == (OLD, host.new(r))
 
 
+@pytest.mark.needs("mounts")
 def test_a_full_disk_under_the_copy(host, r, small_disk):
     config = {"secret-rotate-phase": {"state_dir": small_disk / "rotation"}}
     (small_disk / "rotation").mkdir(mode=0o700)

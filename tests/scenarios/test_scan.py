@@ -107,7 +107,8 @@ def test_gentle_has_one_exchange_in_flight(server, r):
     # SCAN (alone), then page + SCAN, page + SCAN, ..., and the last page
     assert runs[0] == "" or runs[0].startswith("p")
     assert sum(map(len, runs)) == names.count("PTTL") >= 1000
-    assert all(50 <= len(run) <= 250 for run in runs), list(map(len, runs))
+    # the last has what is left
+    assert all(50 <= len(run) <= 250 for run in runs[:-1]), list(map(len, runs))
 
 
 def test_fast_asks_before_it_works(server, r):

@@ -237,6 +237,62 @@ START_TEST(replaces_in_the_current_directory)
 }
 END_TEST
 
+static void
+append(const char *path, struct bytes line)
+{
+	int fd = file_append(path, 0640);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(write(fd, line.p, line.n), (ssize_t)line.n);
+	(void)close(fd);
+}
+
+START_TEST(appends)
+{
+	const char *path = scratch_file(&scratch, "f"), *link = scratch_file(&scratch, "g");
+	struct stat st;
+
+	append(path, B("one "));
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_mode & 07777, 0640);
+	ck_assert_int_eq(symlink("f", link), 0);
+	append(link, B("two"));
+	ck_contents(path, B("one two"));
+	ck_assert_int_eq(file_append(scratch_file(&scratch, "no/f"), 0640), -1);
+	ck_assert_int_eq(errno, ENOENT);
+}
+END_TEST
+
+/* Root's runs beside those of an unprivileged user, who owns the directory. */
+START_TEST(gives_what_is_new_to_its_directorys_owner)
+{
+	const uid_t other = geteuid() == 0 ? 12345 : geteuid();
+	const char *path = scratch_file(&scratch, "f"), *link = scratch_file(&scratch, "g");
+	const char *old = scratch_file(&scratch, "old");
+	struct stat st;
+
+	put_file(old, B("x"), 0600);
+	ck_assert_int_eq(chown(scratch.path, other, (gid_t)-1), 0);
+	append(path, B("x"));
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, other);
+	ck_assert_int_eq(file_replace(path, 0600, B("y"), NULL), 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_uid, other);
+
+	/* what was there keeps its owner */
+	append(old, B("y"));
+	ck_assert_int_eq(stat(old, &st), 0);
+	ck_assert_uint_eq(st.st_uid, geteuid());
+
+	ck_assert_int_eq(symlink(old, link), 0);
+	if (geteuid() == 0) {
+		ck_assert_int_eq(file_append(link, 0640), -1);
+		ck_assert_int_eq(errno, ELOOP);
+	}
+}
+END_TEST
+
 START_TEST(cannot_create)
 {
 	const char *path = scratch_file(&scratch, "no/f");
@@ -401,6 +457,8 @@ suite_file(void)
 	tcase_add_test(t, replaces);
 	tcase_add_test(t, replaces_by_another_file);
 	tcase_add_test(t, replaces_in_the_current_directory);
+	tcase_add_test(t, appends);
+	tcase_add_test(t, gives_what_is_new_to_its_directorys_owner);
 	tcase_add_test(t, cannot_create);
 	tcase_add_test(t, cannot_rename);
 	tcase_add_test(t, cannot_write);

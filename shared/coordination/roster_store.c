@@ -32,14 +32,15 @@ static const char save_body[] =
     " if last then take(10) end\n"
     " return 'v1 ' .. table.concat(n, ' ')\n"
     "end\n"
-    "for i = 2, #ARGV, 2 do\n"
-    " local id, new = ARGV[i], ARGV[i + 1]\n"
-    " local old = redis.call('HGET', KEYS[1], id)\n"
+    "local ids, set, gone = {}, {}, {}\n"
+    "for i = 2, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end\n"
+    "for i, old in ipairs(redis.call('HMGET', KEYS[1], unpack(ids))) do\n"
+    " local new = ARGV[2 * i + 1]\n"
     " local o1, o2, o8, o9, o10\n"
     " if old then o1, o2, o8, o9, o10 = find(old, times) end\n"
-    " local x1, x2 = find(new, '^x (%d+) (%d+)$')\n"
-    " if x1 then\n"
-    "  if not (o1 and (less(x1, o1) or less(x2, o2))) then redis.call('HDEL', KEYS[1], id) end\n"
+    " if string.byte(new) == 120 then\n"
+    "  local x1, x2 = find(new, '^x (%d+) (%d+)$')\n"
+    "  if not (o1 and (less(x1, o1) or less(x2, o2))) then gone[#gone + 1] = ids[i] end\n"
     " else\n"
     "  if o1 then\n"
     "   local n1, n2, n8, n9, n10 = find(new, times)\n"
@@ -49,9 +50,12 @@ static const char save_body[] =
     "    new = merged(old, new, seen, state, first, life, last)\n"
     "   end\n"
     "  end\n"
-    "  redis.call('HSET', KEYS[1], id, new)\n"
+    "  set[#set + 1] = ids[i]\n"
+    "  set[#set + 1] = new\n"
     " end\n"
     "end\n"
+    "if #set > 0 then redis.call('HSET', KEYS[1], unpack(set)) end\n"
+    "if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end\n"
     "redis.call('PEXPIRE', KEYS[1], ARGV[1])\n"
     "return 1\n";
 
@@ -112,6 +116,19 @@ saved(void *ctx, size_t tag, const struct reply *r)
 	}
 }
 
+/* Until at most ${left} calls are under way. */
+static int
+await(struct client *c, struct batch *b, size_t left)
+{
+	while (client_pending(c) > left)
+		if (client_step(c) != 0) {
+			if (!b->failed)
+				*b->e = *client_error(c);
+			b->failed = true;
+		}
+	return b->failed ? -1 : 0;
+}
+
 static int
 send(struct client *c, const struct script *s, struct batch *b, int64_t keep_ms)
 {
@@ -137,12 +154,10 @@ send(struct client *c, const struct script *s, struct batch *b, int64_t keep_ms)
 	buf_reset(&b->text);
 	if (rc != 0)
 		return error_set(b->e, EX_SOFTWARE, "out of memory");
-	/* One at a time: several of them, one behind the other, keep others waiting too long. */
-	if (client_drain(c) != 0 && !b->failed) {
-		*b->e = *client_error(c);
-		return -1;
-	}
-	return b->failed ? -1 : 0;
+	/* One is worked on while the next is made, but no more: several of them, one behind the
+	 * other, would keep others waiting. */
+	client_push(c);
+	return await(c, b, 1);
 }
 
 static int
@@ -204,6 +219,9 @@ roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e
 	if (map_count(r->entries) > BATCH)
 		(void)script_load(c, &s, &ignored);
 	rc = send_all(c, r, &s, &b, keep_ms);
+	/* In any case: their callbacks point at ${b}. */
+	if (await(c, &b, 0) != 0)
+		rc = -1;
 	buf_free(&b.text);
 	if (rc == 0)
 		settle(r);

@@ -7,6 +7,9 @@
 #include "base/clock.h"
 #include "redis/client_private.h"
 
+/* So much is sent before client_step asks for it. */
+#define PUSH_BYTES ((size_t)32 * 1024)
+
 struct client *
 client_open(const struct client_options *options, struct error *e)
 {
@@ -96,7 +99,9 @@ client_queue(struct client *c, const struct command *command, size_t head_n,
 	}
 	if (copy.mark != NULL)
 		(*copy.mark)++;
-	client_push(c);
+	/* The server begins while the rest is being queued. */
+	if (c->pending.end - c->pending.sent >= PUSH_BYTES)
+		client_push(c);
 	return 0;
 }
 

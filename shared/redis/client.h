@@ -105,6 +105,10 @@ typedef void client_fn(void *ctx, size_t tag, const struct reply *r);
 int client_add(struct client *c, enum client_repeat repeat, client_fn *fn, void *ctx,
     size_t tag, size_t argc, const struct bytes *argv);
 
+/* Send what is queued as far as it goes without waiting: for who has something else to do before
+ * it asks for the replies. */
+void client_push(struct client *c);
+
 /**
  * client_step(c):
  * Send what is queued and read until at least one reply has been handed to

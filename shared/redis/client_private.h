@@ -41,8 +41,6 @@ struct reply *client_call_queued(struct client *c, const struct command *command
     size_t head_n, const struct bytes *head, size_t argc, const struct bytes *argv);
 /* In a callback: the reply is kept, to be freed with reply_free. */
 struct reply *client_keep(struct client *c, const struct reply *r);
-/* Once much is queued, send what goes without waiting: the server begins while the rest is queued. */
-void client_push(struct client *c);
 /* In a callback: client_step ends after it, though more replies may be there already. What is
  * queued before the next step is then sent before they are handed out. */
 void client_yield(struct client *c);

@@ -8,8 +8,6 @@
 
 /* A connection that was unused for so long is looked at before it is used. */
 #define IDLE_MS 1000
-/* So much is sent before client_step asks for it. */
-#define PUSH_BYTES ((size_t)32 * 1024)
 
 /* Hand ${r} to the callback of ${command}, and free it unless that kept it. */
 static void
@@ -146,7 +144,7 @@ client_push(struct client *c)
 	const size_t unsent = q->end - q->sent;
 	size_t sent;
 
-	if (unsent < PUSH_BYTES || c->full || c->link.transport == NULL || idle(c))
+	if (unsent == 0 || c->full || c->link.transport == NULL || idle(c))
 		return;
 	sent = transport_push(c->link.transport, q->bytes + q->sent, unsent);
 	q->sent += sent;

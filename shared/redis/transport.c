@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "redis/resolve.h"
 #include "redis/tls.h"
 
 struct transport {
@@ -134,16 +134,14 @@ static int
 open_tcp(struct transport *t, const struct transport_options *o, int64_t deadline,
     struct error *e)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	struct addrinfo *all, *a;
-	char port[16];
+	const char *why;
 	int64_t now;
-	int r, left = 0, cause = 0;
+	int left = 0, cause = 0;
 
-	snprintf(port, sizeof(port), "%d", o->port);
-	if ((r = getaddrinfo(o->host, port, &hints, &all)) != 0)
-		return error_set(e, EX_UNAVAILABLE, "%s: the name cannot be resolved: %s", t->peer,
-		    r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+	if ((all = resolve(o->host, o->port, deadline, &why)) == NULL)
+		return errno == EINTR ? fail_connect(t, EINTR, e) :
+		    error_set(e, EX_UNAVAILABLE, "%s: the name cannot be resolved: %s", t->peer, why);
 	for (a = all; a != NULL; a = a->ai_next)
 		left++;
 	/* Each address gets its share of the time, so that one that is dead does not take it all. */

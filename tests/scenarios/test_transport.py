@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import Certificates, RedisServer, peer, probe
+from harness import Certificates, RedisServer, build_dir, peer, probe
 
 UNAVAILABLE, PROTOCOL, NOPERM, CONFIG = 69, 76, 77, 78
 # Short waits, so that what has to time out does so soon.
@@ -37,6 +37,25 @@ def test_refused(tmp_path):
 def test_a_name_that_does_not_resolve():
     done = probe.run(["--host=no such host", "--port=1"], *QUICK, "server")
     expect(done, UNAVAILABLE, "no such host:1", "cannot be resolved")
+
+
+@pytest.mark.needs("mounts")
+def test_a_name_server_that_does_not_answer(tmp_path):
+    """It reads questions on loopback, at an address of its own, since resolv.conf knows no ports."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        here = ".".join(map(str, (127, *os.getpid().to_bytes(3, "big"))))
+        s.bind((here, 53))
+        (tmp_path / "resolv.conf").write_text(f"nameserver {here}\n")
+        (tmp_path / "nsswitch.conf").write_text("hosts: dns\n")
+        script = ("for file in resolv.conf nsswitch.conf; do"
+                  " mount --bind \"$1/$file\" \"/etc/$file\" || exit; done; shift; exec \"$@\"")
+        argv = [build_dir() / "tools" / "probe", "--host=redis.example.com", "--port=6379",
+                "--connect-timeout=300", "--retries=2", "--backoff=20", "server"]
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", tmp_path, *argv],
+                              capture_output=True, text=True, timeout=LIMIT)
+        assert done.returncode == UNAVAILABLE, done
+        assert "timed out, no name server answers" in done.stderr, done
+        assert b"example" in s.recv(512, socket.MSG_DONTWAIT), "it was not asked"
 
 
 def test_every_address_of_a_name_is_tried():

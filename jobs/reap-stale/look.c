@@ -33,7 +33,6 @@ look_heartbeat(int64_t pttl, const struct reply *value, bool dated, struct look 
 		return true;
 	l->form = heartbeat_read(bytes, &stamp, &l->why);
 	l->stamp = stamp.ms;
-	l->seconds = stamp.seconds;
 	return true;
 }
 

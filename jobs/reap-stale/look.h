@@ -12,7 +12,6 @@ struct look {
 	const char *why;      /* UNREADABLE: what was wrong, a constant */
 	int64_t pttl;         /* or TTL_NONE */
 	int64_t stamp;        /* READABLE: ms */
-	bool seconds;         /* the stamp was written in seconds */
 	uint64_t digest;      /* of the heartbeat's bytes; 0 when absent */
 	bool activity;
 	int64_t activity_stamp;

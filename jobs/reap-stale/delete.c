@@ -16,6 +16,8 @@
  * others wait no longer than for a page of SCAN. What is longer or no string goes alone. */
 #define GROUP 16
 #define GROUP_VALUE_MAX 4096
+/* In gentle mode so many calls, a page of values, are under way at most. */
+#define GENTLE_CALLS 6
 
 /*
  * For each key three arguments: what it was - its value ("s"), its DUMP ("d") or its DUMP's SHA-1
@@ -271,27 +273,33 @@ choose(struct deleter *d, size_t *n, struct error *e)
 static int
 delete_batch(struct deleter *d, int64_t now, struct error *e)
 {
+	const bool gentle = d->reap->settings->scan.mode != SCAN_FAST;
+	struct client *c = d->reap->client;
 	size_t n, first, together;
+	int outcome = 0;
 
-	if (!d->loaded && script_load(d->reap->client, &d->script, e) != 0)
+	if (!d->loaded && script_load(c, &d->script, e) != 0)
 		return -1;
 	d->loaded = true;
 	if (batch_look_again(d, now, e) != 0 || choose(d, &n, e) != 0)
 		return -1;
-	for (first = 0; first < n; first += together) {
+	for (first = 0; first < n && outcome == 0; first += together) {
 		together = 1;
 		while (!goes_alone(&d->items[first]) && together < GROUP && first + together < n &&
 		    !goes_alone(&d->items[first + together]))
 			together++;
 		if (queue_unlink(d, first, together) != 0)
-			return error_set(e, EX_SOFTWARE, "out of memory");
+			outcome = error_set(e, EX_SOFTWARE, "out of memory");
+		else if (gentle && client_pending(c) >= GENTLE_CALLS && (outcome = client_drain(c)) != 0)
+			*e = *client_error(c);
 	}
-	/* The results need no fsync of their own: an entry without one is restored too. */
-	if (client_drain(d->reap->client) != 0) {
-		*e = *client_error(d->reap->client);
-		return -1;
+	/* In any case: the callbacks need the items. And the results need no fsync of their own: an
+	 * entry without one is restored too. */
+	if (client_drain(c) != 0 && outcome == 0) {
+		*e = *client_error(c);
+		outcome = -1;
 	}
-	return 0;
+	return outcome;
 }
 
 static void

@@ -7,7 +7,7 @@
 #include "coordination/record.h"
 
 /* Looked at in one exchange: enough that the server works while their replies are read. */
-#define IDS 500
+#define IDS 100
 
 bool
 look_heartbeat(int64_t pttl, const struct reply *value, bool dated, struct look *l)

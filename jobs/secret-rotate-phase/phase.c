@@ -184,7 +184,11 @@ phase_merge(const struct rotation *redis, const struct rotation *copy, bool *for
 	*forked = false;
 	if (redis == NULL || redis->epoch == 0)
 		return copy == NULL || copy->epoch == 0 ? MERGE_NONE : MERGE_PUT_BACK;
-	if (copy == NULL || copy->epoch < redis->epoch)
+	if (copy == NULL || copy->epoch == 0)
+		return MERGE_REDIS;
+	if (rotation_foreign(redis, copy))
+		return MERGE_FOREIGN;
+	if (copy->epoch < redis->epoch)
 		return MERGE_REDIS;
 	if (copy->epoch > redis->epoch)
 		return MERGE_PUT_BACK;
@@ -198,6 +202,20 @@ phase_freshness(const struct report *report, const struct phase_settings *s, int
 	if (report->time > now + s->tolerance)
 		return STANDING_AHEAD;
 	return now - report->time < s->host_timeout ? STANDING_GOOD : STANDING_LATE;
+}
+
+bool
+phase_fits(const struct rotation *r, const struct state *s)
+{
+	size_t i;
+
+	if (!s->known || s->pairs > PAIRS_MAX || !in_use(r, s->file.sign))
+		return false;
+	for (i = 0; i < s->pairs; i++) {
+		if (!in_use(r, s->pair[i].sign))
+			return false;
+	}
+	return true;
 }
 
 /* Was ${report} of late made by a host of the rotation that has a copy of the record of ${epoch}? */

@@ -74,11 +74,15 @@ enum standing phase_state_standing(const struct rotation *r, const struct state 
 enum merge {
 	MERGE_NONE,     /* there is no record: nothing to do but to report */
 	MERGE_REDIS,
-	MERGE_PUT_BACK  /* Redis lost it or holds an older one */
+	MERGE_PUT_BACK, /* Redis lost it or holds an older one */
+	MERGE_FOREIGN   /* Redis's is of another fleet: neither */
 };
 /* *forked: same epoch, but not the same thing to do. Redis's wins; the loser was
  * a change that no other host has acted on, or one that only held things. */
 enum merge phase_merge(const struct rotation *redis, const struct rotation *copy, bool *forked);
+
+/* Does what a host runs fit the record, which it takes over without a copy of its own? */
+bool phase_fits(const struct rotation *r, const struct state *s);
 
 /*
  * May this host act on the record? Yes, if its own copy is at most one epoch

@@ -644,6 +644,56 @@ def test_where_nobody_is_certain_every_run_says_so(hosts):
     hosts.finish(ok=(0, 1, 75))
 
 
+def foreign(hosts, **fields):
+    """As if Redis were that of another fleet, of the same hosts."""
+    hosts.r.hset(RECORD, mapping={"fleet": "f" * 32, "id": "f" * 32, **fields})
+    return hosts.record()
+
+
+@pytest.mark.parametrize("epoch", ["1", "90"])
+def test_a_record_of_another_fleet_is_left_alone(hosts, epoch):
+    hosts.start()
+    fleet = hosts.record()["fleet"]
+    assert re.fullmatch("[0-9a-f]{32}", fleet)
+    hosts.until("promote")
+    own = hosts.r.dump(RECORD), hosts.r.dump(REPORTS)
+    other = foreign(hosts, epoch=epoch, sign="0123456789abcdef", other=hosts.record()["sign"])
+    before = snapshot(hosts.r, without=()), [(h.file(), h.copy()) for h in hosts]
+    for words in ((), ("--status",), ("--rollback",), ("--catch-up",), ("--force",)):
+        done = hosts[0].run(*words)
+        assert done.exit == 78 and "another fleet" in done.json["error"], done
+        assert "REDIS_URL" in done.json["error"] and "unix" in done.json["error"], done
+    assert (snapshot(hosts.r, without=()), [(h.file(), h.copy()) for h in hosts]) == before
+    assert hosts.record() == other
+    for key, value in zip((RECORD, REPORTS), own):
+        hosts.r.restore(key, 0, value, replace=True)
+    hosts.finish()
+    assert hosts.record()["fleet"] == fleet
+
+
+def test_without_a_copy_a_record_is_taken_over_only_if_it_fits(hosts):
+    hosts.start()
+    hosts.finish()
+    new, away = hosts[0].file()[0], hosts[2]
+    (away.job.rotation_dir / "record").unlink()
+    away.env_file.write_text(away.env_file.read_text().replace(new, hosts.secret))   # long ago
+    for words in ((), ("--catch-up",)):
+        done = away.run(*words)
+        assert done.exit == 2 and "no copy" in done.json["error"], done
+        assert away.file() == (hosts.secret, None)
+    away.env_file.write_text(away.env_file.read_text().replace(hosts.secret, new))
+    assert away.run().exit == 0
+    assert b"fleet " + hosts.record()["fleet"].encode() in away.copy()
+
+
+def test_a_record_from_before_there_were_fleets_gets_one(hosts):
+    hosts.start()
+    hosts.round()
+    hosts.r.hdel(RECORD, "fleet")
+    hosts.finish()
+    assert hosts.record()["fleet"] == hosts.record()["id"]
+
+
 def test_paused(hosts):
     hosts.round()
     hosts[0].job.run("--pause", "10m", "--reason", "maintenance")

@@ -356,6 +356,38 @@ event_source(struct sim *s)
 		sim_secret(s, h->source);
 }
 
+/* One run goes to the Redis of another fleet, of the same hosts and the same secret. */
+static void
+event_foreign(struct sim *s)
+{
+	struct host *h = some_host(s);
+	const struct disk before = h->disk;
+	const struct redis own = s->redis;
+	struct rotation *r = &s->redis.record;
+	size_t i;
+
+	if (!h->up || h->disk.copy.rotation.fleet[0] == '\0' || !sim_run_possible(s, h))
+		return;
+	sim_trace(s, "%s: goes to another Redis", h->name);
+	*r = h->disk.copy.rotation;
+	memset(r->id, 'f', 32);
+	memset(r->fleet, 'f', 32);
+	memcpy(r->other, r->sign, FINGERPRINT_SIZE);
+	sim_secret(s, r->sign);
+	r->epoch = 1 + sim_random(s, 60);
+	r->phase = PHASE_PROMOTE;
+	s->redis.there = true;
+	for (i = 0; i < s->redis.reports.n; i++) {
+		s->redis.reports.report[i].epoch = s->redis.reports.report[i].copy = r->epoch;
+		s->redis.reports.report[i].time = s->now;
+	}
+	sim_run_whole(s, h, ORDER_NONE, false);
+	s->redis = own;
+	if (memcmp(&before.file, &h->disk.file, sizeof(before.file)) != 0 ||
+	    before.copy.rotation.epoch != h->disk.copy.rotation.epoch)
+		sim_fail(s, "%s went by the record of another fleet", h->name);
+}
+
 static const struct {
 	unsigned weight[MOODS];
 	void (*event)(struct sim *s);
@@ -370,6 +402,7 @@ static const struct {
 	{ { 8, 40, 16, 24 }, event_redis },
 	{ { 25, 25, 25, 25 }, event_order },
 	{ { 4, 4, 4, 4 }, event_source },
+	{ { 1, 1, 1, 1 }, event_foreign },
 	{ { 12, 12, 12, 12 }, event_quiet },
 	{ { 0, 2, 2, 0 }, event_power_cut },
 };

@@ -37,6 +37,7 @@ enum safeguard {
 	GUARD_HOLD,       /* an abort goes through hold */
 	GUARD_CATCH_UP,   /* a host that was away brings its file up to date before it starts */
 	GUARD_VOUCH,      /* a host that was away asks the others whether the record is the latest */
+	GUARD_FLEET,      /* a record of another fleet is not taken for this one's */
 	GUARD_TURN,       /* one host restarts at a time */
 	GUARDS
 };

@@ -205,11 +205,13 @@ host_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 	if (send_report(o, s, v, e) == -1)
 		return -1;
 	if (v->stranger)
-		return error_set(e, EX_CRITICAL, "this host has no copy of the record, and what it signs with "
-		    "(%s) is neither of the two secrets of the record in Redis (%.200s): nothing was "
-		    "changed. Is [redis] url, or REDIS_URL, that of another environment? Else set the "
-		    "variables as on the other hosts (or --force, if the secret is one that was retired)",
-		    v->state.file.sign, s->redis);
+		return error_set(e, EX_CRITICAL, "this host has no copy of the record, and the one in Redis "
+		    "(%.200s) cannot be its own: it signs with %s, the record names %s and %s; or it "
+		    "reported within host_timeout that there was no rotation. Nothing was changed. Is "
+		    "[redis] url, or REDIS_URL, that of another environment? Else set the variables as on "
+		    "the other hosts, or give --force if the record is this host's", s->redis,
+		    v->state.file.sign, v->rotation.sign,
+		    v->rotation.other[0] == '\0' ? "no other" : v->rotation.other);
 	return s->catch_up ? 0 : give_turn(o, s, v, e);
 }
 

@@ -77,7 +77,8 @@ flow_record(const struct flow_ops *o, const struct flow_settings *s, struct flow
 	/* Without a copy the record is taken over, if it can be this host's at all. */
 	if (v->copy.rotation.epoch == 0 && v->rotation.epoch > 0 && !s->trust) {
 		flow_look(o, v);
-		v->stranger = v->state.known && !phase_fits(&v->rotation, &v->state);
+		v->stranger = v->state.known && !phase_fits(&v->rotation, &v->state,
+		    v->copy.reported, &s->phase, o->now(o->ctx));
 	}
 	v->may_act = !v->stranger && phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, s->self,
 	    &v->reports, &s->phase, o->now(o->ctx));

@@ -81,8 +81,14 @@ enum merge {
  * a change that no other host has acted on, or one that only held things. */
 enum merge phase_merge(const struct rotation *redis, const struct rotation *copy, bool *forked);
 
-/* Does what a host runs fit the record, which it takes over without a copy of its own? */
-bool phase_fits(const struct rotation *r, const struct state *s);
+/*
+ * Can the record be that of a host which has no copy? It has to sign with one of
+ * the record's secrets; and if it reported within host_timeout that there was no
+ * rotation (${reported}, 0 = never), none can be further than it, since it would
+ * have been waited for.
+ */
+bool phase_fits(const struct rotation *r, const struct state *state, int64_t reported,
+    const struct phase_settings *s, int64_t now);
 
 /*
  * May this host act on the record? Yes, if its own copy is at most one epoch

@@ -686,6 +686,26 @@ def test_without_a_copy_a_record_is_taken_over_only_if_it_fits(hosts):
     assert b"fleet " + hosts.record()["fleet"].encode() in away.copy()
 
 
+def test_who_knew_of_no_rotation_takes_over_none_that_is_under_way(hosts):
+    """Another environment with the same secret: its rotation went on without this host."""
+    hosts.start()
+    hosts.until("promote")
+    away, record = hosts[2], hosts.r.dump(RECORD)
+    (away.job.rotation_dir / "record").unlink()
+    text = away.env_file.read_text()
+    away.env_file.write_text(re.sub(rf"^{SIGN}=.*\n", "", text, flags=re.M).replace(
+        f"{OTHER}={hosts.secret}", f"{SIGN}={hosts.secret}"))
+    before = away.env_file.read_text()
+    hosts.r.delete(RECORD)
+    away.run()
+    hosts.r.restore(RECORD, 0, record)
+    done = away.run()
+    assert done.exit == 2 and "no rotation" in done.json["error"], done
+    assert away.env_file.read_text() == before
+    away.run("--force")
+    hosts.finish(ok=(0, 1))
+
+
 def test_a_record_from_before_there_were_fleets_gets_one(hosts):
     hosts.start()
     hosts.round()

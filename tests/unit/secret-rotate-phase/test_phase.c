@@ -358,8 +358,14 @@ START_TEST(what_fits_without_a_copy)
 	rotation_retire(&r, "cccccccccccccccc");
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		s = make_state(cases[i].state);
-		ck_assert_msg(phase_fits(&r, &s) == cases[i].fits, "%s", cases[i].state);
+		ck_assert_msg(phase_fits(&r, &s, 0, &make_settings, NOW) == cases[i].fits, "%s",
+		    cases[i].state);
+		ck_assert(phase_fits(&r, &s, NOW - HOUR, &make_settings, NOW) == cases[i].fits);
+		ck_assert(!phase_fits(&r, &s, NOW - MIN, &make_settings, NOW));
 	}
+	r.phase = PHASE_DISTRIBUTE;
+	s = make_state("ab:ab");
+	ck_assert(phase_fits(&r, &s, NOW - MIN, &make_settings, NOW));
 }
 END_TEST
 

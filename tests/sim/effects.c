@@ -38,6 +38,8 @@ effect_record_read(void *ctx, struct rotation *record, bool *there, struct error
 	(void)e;
 	*there = redis->there;
 	*record = redis->record;
+	if (sim_off(r->sim, GUARD_FLEET))
+		memset(record->fleet, 0, sizeof(record->fleet));
 	if (sim_off(r->sim, GUARD_CONFIRM) && record->phase != PHASE_IDLE &&
 	    record->phase != PHASE_RETIRE)
 		record->confirm = true;
@@ -338,13 +340,15 @@ effect_pass(void *ctx, const struct rotation *record, enum pass *pass, struct er
 {
 	struct run *r = give_way(ctx);
 	const struct sim *s = r->sim;
+	const struct message *m;
 	size_t i;
 
 	(void)e;
 	*pass = PASS_CLEAN;
-	for (i = 0; i < s->messages && !sim_off(s, GUARD_DRAIN_PASS); i++) {
-		if (s->message[i].visible <= s->now && s->message[i].expires > s->now &&
-		    strcmp(s->message[i].fp, record->other) == 0)
+	for (i = 0; i < s->redis.messages && !sim_off(s, GUARD_DRAIN_PASS); i++) {
+		m = &s->redis.message[i];
+		if (m->visible <= s->now && m->expires > s->now &&
+		    strcmp(m->fp, record->other) == 0)
 			*pass = PASS_DIRTY;
 	}
 	return 0;
@@ -355,7 +359,7 @@ effect_note(void *ctx, enum flow_note note, const struct flow_view *v)
 {
 	static const char *const names[] = {
 		[NOTE_PUT_BACK] = "put back", [NOTE_FORKED] = "forked",
-		[NOTE_NOT_VOUCHED] = "not vouched for", [NOTE_MISMATCH] = "mismatch",
+		[NOTE_MISMATCH] = "mismatch",
 		[NOTE_SOURCE] = "source changed", [NOTE_NOT_ACTIVE] = "not active",
 		[NOTE_TURN_KEPT] = "turn kept", [NOTE_TURN_OTHER] = "not its turn",
 		[NOTE_PHASE] = NULL,

@@ -20,6 +20,14 @@ struct keeping {
 	bool failed;
 };
 
+/* Until the run after the next at least, however far apart they are: as long as a warning. */
+static int64_t
+kept_ttl(const struct escalate *x)
+{
+
+	return x->warning_ttl > WORK_TTL ? x->warning_ttl : WORK_TTL;
+}
+
 static void
 on_kept(void *ctx, size_t tag, const struct reply *r)
 {
@@ -32,7 +40,7 @@ on_kept(void *ctx, size_t tag, const struct reply *r)
 			(void)reply_fail(r, k->e, "renewing the TTL of a work item");
 		k->failed = true;
 	} else if (run_dry(k->x->run))
-		k->renewed += v >= 0 && v < WORK_TTL; /* a PTTL */
+		k->renewed += v >= 0 && v < kept_ttl(k->x); /* a PTTL */
 	else
 		k->renewed += v;
 }
@@ -48,7 +56,7 @@ keep(struct keeping *k, struct bytes key)
 		rc = CLIENT_ADD(c, CLIENT_REPEAT, on_kept, k, 0, B("PTTL"), key);
 	else
 		rc = script_add(c, &k->script, CLIENT_REPEAT, on_kept, k, 0, 1, 2,
-		    (struct bytes[]){ key, bytes_of_int(WORK_TTL, ttl) });
+		    (struct bytes[]){ key, bytes_of_int(kept_ttl(k->x), ttl) });
 	if (rc != 0)
 		return error_set(k->e, EX_SOFTWARE, "out of memory");
 	if (client_pending(c) >= BATCH && client_drain(c) != 0) {

@@ -122,6 +122,10 @@ ledger_parse(struct bytes dead, struct bytes value, struct ledger *l)
 	l->stage = stage_of(status, l->ours);
 	if (record_time(record, "timestamp", &stamp))
 		l->timestamp = stamp.ms;
+	/* Another process's clock is not Redis's: one that was adopted is of that moment. */
+	if (record_time(record, "adoptedAt", &stamp) &&
+	    (l->timestamp == INT64_MAX || stamp.ms > l->timestamp))
+		l->timestamp = stamp.ms;
 	/* One that names the dead coordinator itself names nobody. */
 	if (record_text(record, "newCoordinatorId", &text) && text.n <= 1024 &&
 	    !bytes_equal(text, dead))

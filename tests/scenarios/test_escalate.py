@@ -89,8 +89,10 @@ def test_a_slow_cadence_cannot_let_the_count_lapse(job, state, r):
     state.silent("dead")
     careful = job("escalate-dead")
     r.hset("coordkeep:escalate-dead", "last", state.now() - 20 * MINUTE)
+    work = state.work("dead", "w", ttl=60)
     careful.json()
     assert 79 * 60 < r.ttl("blocking:warning:dead") <= 81 * 60
+    assert 79 * 60 < r.ttl(work) <= 81 * 60, "and neither can its work"
     # a run by hand in between changes nothing for the next
     careful.json()
     assert r.get("blocking:warning:dead") == b"1"

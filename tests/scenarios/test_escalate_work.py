@@ -256,6 +256,20 @@ def test_a_record_of_another_process_is_adopted(escalate, state, r, record):
     assert ours.get("extra") == record.get("extra")
 
 
+def test_an_adopted_record_is_older_than_its_owners_last_sign_of_life(escalate, state, r):
+    """What the other process wrote long ago is of this death from its adoption on."""
+    state.work("dead", "w")
+    r.set("coordinator:escalation:dead", json.dumps(
+        {"deadCoordinatorId": "dead", "status": "in_progress", "newCoordinatorId": "their-new",
+         "timestamp": state.now() - 30 * 60_000}), ex=3600)
+    hand_on(state, escalate, r)
+    record = r.get("coordinator:escalation:dead")
+    done = escalate.json("--coordinator", "dead", "--force")
+    assert done.exit == 2 and "handed on already to their-new" in done.json["error"], done
+    assert r.get("coordinator:escalation:dead") == record
+    assert set(state.spawns()) == {"their-new"}
+
+
 def test_one_that_names_nobody_gets_ours(escalate, state, r):
     state.work("dead", "w")
     r.set("coordinator:escalation:dead", '{"status":"pending","newCoordinatorId":"dead"}')

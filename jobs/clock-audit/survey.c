@@ -12,15 +12,10 @@
 #include "watch.h"
 #include "writers.h"
 
-/* A run's sight of a heartbeat is dated when its reply was worked on: that can
- * be later than the server's answer, by an exchange's time limit at most. */
-#define SIGHT_SLACK_MS 10000
-
 struct pass {
 	struct run *run;
 	struct survey *survey;
 	const struct settings *settings;
-	struct roster roster;
 	struct map *seen;       /* ids whose heartbeat was looked at */
 	struct watch watch;     /* over heartbeats that are old */
 	int64_t oldest;         /* ms: a living writer's heartbeat is no older, if its clock is right */
@@ -66,24 +61,11 @@ enter_seconds(struct pass *p, struct bytes id, bool nameless, const struct stamp
 		no_memory(p);
 }
 
-/* When another run saw other bytes there. */
-static int64_t
-other_bytes_at(const struct pass *p, struct bytes id, struct bytes value)
-{
-	const struct roster_entry *e = roster_find(&p->roster, id);
-
-	if (e == NULL || e->heartbeat == 0 || e->last_seen <= SIGHT_SLACK_MS ||
-	    e->heartbeat == roster_digest(value))
-		return 0;
-	return e->last_seen - SIGHT_SLACK_MS;
-}
-
 static void
 judge_heartbeat(struct pass *p, struct bytes id, struct bytes value)
 {
 	struct writing writing = {
 		.read = run_now(p->run),
-		.after = other_bytes_at(p, id, value),
 		.slack = p->slack,
 	};
 	struct stamp stamp;
@@ -313,24 +295,6 @@ again(void *ctx)
 	empty(s->writers);
 	watch_empty(&p->watch);
 	s->heartbeats = s->signals = s->acks = s->too_large = s->largest = 0;
-	/* What it says of another server's past bounds nothing here. */
-	roster_free(&p->roster);
-}
-
-/* The roster, if it can be read, tells since when a heartbeat's bytes can be
- * there; without it no clock is known to be behind. */
-static int
-load_roster(struct pass *p, struct error *e)
-{
-	if (roster_load(run_client(p->run), &p->roster, e) == 0)
-		return 0;
-	if (e->exit == EX_UNAVAILABLE || e->exit == EX_TEMPFAIL || e->exit == EX_PROTOCOL ||
-	    e->exit == EX_SOFTWARE)
-		return -1;
-	log_debug("no-roster", "going on without the roster: %s", e->text);
-	*e = (struct error){ 0 };
-	roster_free(&p->roster);
-	return 0;
 }
 
 static int
@@ -365,15 +329,12 @@ survey_take(struct run *run, int64_t slack, struct survey *s, struct error *e)
 	p.oldest = p.settings->liveness.confirm == 0 ? INT64_MAX :
 	    p.settings->liveness.confirm + p.settings->liveness.skew_tolerance;
 	p.watch = (struct watch){ .run = run, .written = on_written, .ctx = &p };
-	outcome = load_roster(&p, e);
-	if (outcome == 0)
-		outcome = walk(&p, e);
+	outcome = walk(&p, e);
 	if (outcome == 0)
 		outcome = watch_run(&p.watch, p.settings->liveness.confirm, e);
 	s->old = p.watch.found;
 	s->silent = watch_silent(&p.watch);
 	watch_empty(&p.watch);
-	roster_free(&p.roster);
 	map_free(p.seen, NULL);
 	return outcome;
 }

@@ -12,9 +12,15 @@ struct sighting {
 	struct bytes id;   /* the map's */
 	uint64_t digest;
 	int64_t at;        /* these bytes were there at that time, Redis ms; 0 = seen by the pass only */
-	bool written;      /* and told */
 	bool gone;
+	/* The last that was written meanwhile: */
+	int beats;
+	struct buf value;
+	int64_t after, read;
 };
+
+/* One beat may have been held up on its way, or be the last before the clock was set. */
+#define BEATS 2
 
 int
 watch_add(struct watch *w, struct bytes id, uint64_t digest)
@@ -48,10 +54,13 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	}
 	digest = roster_digest(value);
 	if (digest != s->digest && s->at != 0) {
-		s->written = true;
-		if (w->written(w->ctx, s->id, value, s->at, run_now(w->run)) != 0)
+		s->beats++;
+		s->after = s->at;
+		s->read = run_now(w->run);
+		buf_reset(&s->value);
+		buf_bytes(&s->value, value);
+		if (s->value.failed)
 			w->failed = error_set(&w->error, EX_SOFTWARE, "out of memory");
-		return;
 	}
 	s->digest = digest;
 	s->at = w->sent;
@@ -72,7 +81,7 @@ look(struct watch *w, size_t *left, struct error *e)
 	for (struct bytes id; map_next(w->watched, &at, &id, &value);) {
 		struct sighting *s = value;
 
-		if (s->written || s->gone)
+		if (s->beats >= BEATS || s->gone)
 			continue;
 		s->id = id;
 		buf_reset(&key);
@@ -94,9 +103,26 @@ look(struct watch *w, size_t *left, struct error *e)
 	for (struct bytes id; map_next(w->watched, &at, &id, &value);) {
 		const struct sighting *s = value;
 
-		*left += !s->written && !s->gone;
+		*left += s->beats < BEATS && !s->gone;
 	}
 	return r;
+}
+
+static int
+tell(struct watch *w, struct error *e)
+{
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(w->watched, &at, &id, &value)) {
+		const struct sighting *s = value;
+
+		if (s->beats > 0 &&
+		    w->written(w->ctx, id, buf_view(&s->value), s->after, s->read) != 0)
+			return error_set(e, EX_SOFTWARE, "out of memory");
+	}
+	return 0;
 }
 
 int
@@ -119,7 +145,7 @@ watch_run(struct watch *w, int64_t ms, struct error *e)
 			return 0;
 		}
 		if (left == 0 || ms <= 0)
-			return 0;
+			return tell(w, e);
 		if (!run_sleep(w->run, ms < STEP_MS ? ms : STEP_MS)) {
 			result_incomplete(run_result(w->run));
 			return error_set(e, EX_TEMPFAIL, "stopped while watching old heartbeats");
@@ -137,14 +163,20 @@ watch_silent(const struct watch *w)
 	size_t at = 0;
 
 	while (w->watched != NULL && map_next(w->watched, &at, &id, &value))
-		n += !((const struct sighting *)value)->written;
+		n += ((const struct sighting *)value)->beats == 0;
 	return n;
+}
+
+static void
+sighting_free(void *value)
+{
+	buf_free(&((struct sighting *)value)->value);
 }
 
 void
 watch_empty(struct watch *w)
 {
-	map_free(w->watched, NULL);
+	map_free(w->watched, sighting_free);
 	w->watched = NULL;
 	w->found = 0;
 }

@@ -9,9 +9,9 @@
 
 /*
  * A heartbeat that is old, by what it says, is of a coordinator that is silent or of one whose
- * clock is behind. The one does not write any more, the other does: looked at once a second, its
- * next heartbeat is known to have been written within that second, and what it is stamped with
- * tells by how much the clock is behind.
+ * clock is behind. The one does not write any more, the other does: looked at once a second, each
+ * further heartbeat is known to have been written within that second, and what it is stamped with
+ * tells by how much the clock is behind. The second of them counts, or the only one.
  */
 #define WATCH_MAX 1000 /* heartbeats of a run: a look costs one GETRANGE for each */
 
@@ -30,7 +30,8 @@ struct watch {
 /* Watch the heartbeat of ${id}, whose value has ${digest} (roster_digest). Beyond WATCH_MAX it
  * is counted only. -1 without memory. */
 int watch_add(struct watch *w, struct bytes id, uint64_t digest);
-/* Look for ${ms} at what was added, or until all of it was written anew; tell w->written each.
+/* Look for ${ms} at what was added, or until all of it was written twice; tell w->written the last
+ * of each.
  * A server that changes meanwhile ends the watch with nothing lost. -1 with ${e}, EX_TEMPFAIL
  * when asked to stop. */
 int watch_run(struct watch *w, int64_t ms, struct error *e);

@@ -10,9 +10,9 @@
 /*
  * What a stamped time proves of its writer's clock: pure arithmetic. Nobody saw the value being
  * written, but it was there when it was read: a stamp from after that is of a clock that is ahead.
- * And where this run (watch.h) or another saw other bytes before, it was written since that sight:
- * a stamp from before it is of a clock that is behind. So the writer's clock minus the server's lies in an
- * interval, and a clock is called skewed only if all of that interval is.
+ * And where this run (watch.h) saw other bytes before, it was written since that sight: a stamp
+ * from before it is of a clock that is behind. So the writer's clock minus the server's lies in
+ * an interval, and a clock is called skewed only if all of that interval is.
  *
  * The expiry proves nothing. It tells when somebody last set an expiry, not when these bytes were
  * written: ttl-fixer gives one to a heartbeat that had none and can cut one that is long, and a

@@ -142,6 +142,15 @@ write_intents(struct deleter *d, int64_t now, struct error *e)
 	return journal_commit(d->journal, e);
 }
 
+static void
+note_deleted(struct item *item)
+{
+	if (item->owner == NULL)
+		return;
+	item->owner->deleted++;
+	item->owner->heartbeat_gone |= item->family == FAMILY_HEARTBEAT;
+}
+
 static const char *
 outcome_of(struct deleter *d, struct item *item, const struct reply *r)
 {
@@ -160,8 +169,7 @@ outcome_of(struct deleter *d, struct item *item, const struct reply *r)
 		return "failed";
 	}
 	if (v == 1) {
-		if (item->owner != NULL)
-			item->owner->deleted++;
+		note_deleted(item);
 		result_count(result, "keys-deleted", 1);
 		result_action(result, "unlink", item->key, "%s", family_name(item->family));
 		return "deleted";
@@ -311,8 +319,7 @@ pretend(struct deleter *d)
 		if (!batch_is_due(item) ||
 		    (item->family == FAMILY_HEARTBEAT && item->owner != NULL && item->owner->failed))
 			continue;
-		if (item->owner != NULL)
-			item->owner->deleted++;
+		note_deleted(item);
 		result_count(d->reap->result, "keys-to-delete", 1);
 		result_action(d->reap->result, "unlink", item->key, "%s",
 		    family_name(item->family));

@@ -35,6 +35,7 @@ struct candidate {
 	bool revived;            /* seen to be alive after all: nothing more of it goes */
 	bool failed;             /* a key of it could not be deleted: its heartbeat stays */
 	uint32_t deleted;        /* keys */
+	bool heartbeat_gone;     /* one of them was its heartbeat */
 	int64_t looked;          /* when it was last looked at, Redis ms; 0 = not yet */
 };
 

@@ -7,6 +7,7 @@
 
 struct sums {
 	int64_t coordinators, keys;
+	int64_t partly; /* coordinators of which keys went, but not all */
 	json_t *shown; /* the first of them, for JSON; may be NULL */
 };
 
@@ -27,6 +28,23 @@ show(struct sums *sums, const struct candidate *c)
 		json_decref(row);
 }
 
+/* Is all gone that was to go? */
+static bool
+is_whole(const struct candidate *c)
+{
+	return !c->failed && !c->revived && (!c->heartbeat || c->heartbeat_gone);
+}
+
+/* It came back between the last look at it and the deletion: that is no success. */
+static void
+tell_revived(struct reap *r, const struct candidate *c)
+{
+	if (c->revived && !run_dry(r->run))
+		result_finding(r->result, "revived-meanwhile", SEVERITY_WARNING, c->id,
+		    "came back while it was being cleaned up: %u of its keys were deleted before that "
+		    "was seen; the journal has them", c->deleted);
+}
+
 /* Those whose keys went, a log line each. */
 static struct sums
 count(struct reap *r)
@@ -42,14 +60,19 @@ count(struct reap *r)
 
 		if (c->deleted == 0)
 			continue;
-		sums.coordinators++;
+		if (is_whole(c))
+			sums.coordinators++;
+		else
+			sums.partly++;
 		sums.keys += c->deleted;
+		tell_revived(r, c);
 		show(&sums, c);
 		duration_human(c->silence, silence, sizeof silence);
 		duration_human(c->age, age, sizeof age);
-		log_event(LOG_LEVEL_INFO, "reaped", &id, "%s %u key%s: %s, no sign of life for %s%s%s",
+		log_event(LOG_LEVEL_INFO, "reaped", &id, "%s %u key%s%s: %s, no sign of life for %s%s%s",
 		    run_dry(r->run) ? "would delete" : "deleted", c->deleted,
-		    c->deleted == 1 ? "" : "s", c->verdict, silence,
+		    c->deleted == 1 ? "" : "s", is_whole(c) ? "" : ", not all of it", c->verdict,
+		    silence,
 		    c->age > 0 ? ", stamped that long ago: " : "", c->age > 0 ? age : "");
 	}
 	return sums;
@@ -97,10 +120,14 @@ say(struct reap *r, const struct sums *sums)
 		result_say(r->result, "Found %lld heartbeat keys", (long long)r->heartbeats);
 	if (r->brake)
 		result_say(r->result, "The brake is on: nothing was looked at any further");
-	else if (sums->coordinators > 0)
+	else if (sums->coordinators + sums->partly > 0) {
 		result_say(r->result, "%s %lld stale coordinators (%lld keys)",
 		    run_dry(r->run) ? "Would clean up" : "Cleaned up",
 		    (long long)sums->coordinators, (long long)sums->keys);
+		if (sums->partly > 0)
+			result_say(r->result, "%lld more %s not cleaned up whole: see the log",
+			    (long long)sums->partly, sums->partly == 1 ? "was" : "were");
+	}
 	else if (one != NULL)
 		result_say(r->result, "No key of %s is there that could be deleted", one);
 	else if (left > 0 || result_has_finding(r->result, "value-too-large"))

@@ -66,6 +66,7 @@ def test_a_key_that_cannot_be_deleted_is_named(r, job, proxy, heartbeat):
     done = job("reap-stale", FAST, url=proxy.url).json()
     assert done.exit == 2 and done.count("failed") == 1, done
     assert "blocking:state:c1" in done.stderr
+    assert done.count("coordinators-reaped") == 2, done
     # Its heartbeat stays, so that the next run takes it up again.
     assert names(r) == ["blocking:heartbeat:c1", "blocking:state:c1"]
 

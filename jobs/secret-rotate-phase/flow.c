@@ -2,7 +2,96 @@
 
 #include <string.h>
 
+#define MERGES_MAX 5    /* how often another host may be quicker */
 #define PHASES_MAX 8    /* in one run */
+
+/* ---- the record ---- */
+
+static int
+record_true(const struct flow_ops *o, struct flow_view *v, struct error *e)
+{
+	const struct rotation *copy = &v->copy.rotation;
+	enum put_result result;
+	struct rotation redis;
+	bool there, forked;
+	int i;
+
+	for (i = 0; i < MERGES_MAX; i++) {
+		if (o->record_read(o->ctx, &redis, &there, e) == -1)
+			return -1;
+		switch (phase_merge(there ? &redis : NULL, copy, &forked)) {
+		case MERGE_NONE:
+			memset(&v->rotation, 0, sizeof(v->rotation));
+			return 0;
+		case MERGE_REDIS:
+			v->rotation = redis;
+			if (forked)
+				o->note(o->ctx, NOTE_FORKED, v);
+			return 0;
+		case MERGE_PUT_BACK:
+			if (o->record_put(o->ctx, there ? redis.epoch : 0, 0, copy, true, &result,
+			    e) == -1)
+				return -1;
+			if (result != PUT_DONE)
+				continue;
+			v->rotation = *copy;
+			o->note(o->ctx, NOTE_PUT_BACK, v);
+			return 0;
+		}
+	}
+	return error_set(e, EX_TEMPFAIL, "the rotation's record keeps changing");
+}
+
+static int
+save_copy(const struct flow_ops *o, struct flow_view *v, struct error *e)
+{
+	const struct rotation *r = &v->rotation;
+	struct rotation *copy = &v->copy.rotation;
+
+	if (!v->may_act || (copy->epoch == r->epoch && rotation_same(copy, r) &&
+	    strcmp(copy->turn, r->turn) == 0))
+		return 0;
+	*copy = *r;
+	return o->copy_write(o->ctx, &v->copy, e);
+}
+
+int
+flow_record(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    struct error *e)
+{
+	if (o->copy_read(o->ctx, &v->copy, e) == -1 || record_true(o, v, e) == -1 ||
+	    o->reports_read(o->ctx, &v->reports, e) == -1)
+		return -1;
+	v->may_act = phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, s->self,
+	    &v->reports, &s->phase, o->now(o->ctx)) || (s->trust && v->rotation.epoch > 0);
+	return save_copy(o, v, e);
+}
+
+static int
+too_late(struct error *e)
+{
+	return error_set(e, EX_TEMPFAIL,
+	    "the run was held up: the reports that it read are no longer of the moment");
+}
+
+int
+flow_put(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
+    int64_t deadline, struct error *e)
+{
+	enum put_result result;
+
+	if (o->record_put(o->ctx, v->rotation.epoch, deadline, next,
+	    strcmp(v->rotation.turn, next->turn) != 0, &result, e) == -1)
+		return -1;
+	if (result == PUT_TOO_LATE)
+		return too_late(e);
+	if (result != PUT_DONE)
+		return error_set(e, EX_TEMPFAIL,
+		    "somebody else changed the rotation at the same time: look at --status");
+	v->rotation = *next;
+	v->may_act = true;
+	return save_copy(o, v, e);
+}
 
 /* ---- this host ---- */
 
@@ -15,8 +104,8 @@ trouble(struct flow_view *v, const struct error *e)
 
 /* The time and the processes first, the file last: a process that is started
  * meanwhile has read a file that is at least as new as the one that we see. */
-void
-flow_look(const struct flow_ops *o, struct flow_view *v)
+static void
+look(const struct flow_ops *o, struct flow_view *v)
 {
 	struct state s = { 0 };
 	struct error e = { 0 };
@@ -44,8 +133,10 @@ move_file(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 		o->note(o->ctx, NOTE_MISMATCH, v);
 	if (v->aim != AIM_MOVE)
 		return;
-	if (!v->may_act)
+	if (!v->may_act) {
+		o->note(o->ctx, NOTE_NOT_VOUCHED, v);
 		return;
+	}
 	if (o->move_file(o->ctx, &v->rotation, &target, &moved, &e) == 0)
 		o->note(o->ctx, moved ? NOTE_FILE_MOVED : NOTE_SOURCE, v);
 	if (!moved && e.exit == 0 && s->catch_up)
@@ -54,7 +145,7 @@ move_file(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 		    "that the record names");
 	if (e.exit != 0)
 		trouble(v, &e);
-	flow_look(o, v);
+	look(o, v);
 }
 
 /* Is it our turn to restart, or can it be? */
@@ -93,16 +184,16 @@ run_commands(const struct flow_ops *o, struct flow_view *v)
 
 	if (o->reload(o->ctx, &e) == -1)
 		trouble(v, &e);
-	flow_look(o, v);
+	look(o, v);
 	if (phase_activate(&v->rotation, &v->state)) {
 		if (o->restart(o->ctx, &e) == -1) {
 			trouble(v, &e);
 			return;
 		}
-		flow_look(o, v);
+		look(o, v);
 	}
 	for (tries = 0; !phase_well(&v->rotation, &v->state) && o->settle(o->ctx, tries); tries++)
-		flow_look(o, v);
+		look(o, v);
 	o->note(o->ctx, phase_well(&v->rotation, &v->state) ? NOTE_ACTIVATED : NOTE_NOT_ACTIVE, v);
 }
 
@@ -112,8 +203,12 @@ activate(const struct flow_ops *o, const struct flow_settings *s, struct flow_vi
 {
 	bool ours;
 
-	if (!v->may_act || !phase_activate(&v->rotation, &v->state))
+	if (!phase_activate(&v->rotation, &v->state))
 		return 0;
+	if (!v->may_act) {
+		o->note(o->ctx, NOTE_NOT_VOUCHED, v);
+		return 0;
+	}
 	if (take_turn(o, s, v, &ours, e) == -1)
 		return -1;
 	if (ours && s->dry)
@@ -173,7 +268,7 @@ int
 flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e)
 {
-	flow_look(o, v);
+	look(o, v);
 	return send_report(o, s, v, e);
 }
 
@@ -188,7 +283,9 @@ check_catch_up(struct flow_view *v)
 	if (v->may_act || v->rotation.epoch == 0 ||
 	    (v->rotation.phase == PHASE_IDLE && v->aim != AIM_MOVE))
 		return;
-	(void)flow_uncertain(&e);
+	(void)error_set(&e, EX_TEMPFAIL,
+	    "this host was away, and it is not certain that the record is the latest one: waiting "
+	    "for another host to report under it");
 	trouble(v, &e);
 }
 
@@ -196,7 +293,7 @@ static int
 host_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e)
 {
-	flow_look(o, v);
+	look(o, v);
 	move_file(o, s, v);
 	if (s->catch_up)
 		check_catch_up(v);
@@ -204,14 +301,6 @@ host_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 		return -1;
 	if (send_report(o, s, v, e) == -1)
 		return -1;
-	if (v->stranger)
-		return error_set(e, EX_CRITICAL, "this host has no copy of the record, and the one in Redis "
-		    "(%.200s) cannot be its own: it signs with %s, the record names %s and %s; or it "
-		    "reported within host_timeout that there was no rotation. Nothing was changed. Is "
-		    "[redis] url, or REDIS_URL, that of another environment? Else set the variables as on "
-		    "the other hosts, or give --force if the record is this host's", s->redis,
-		    v->state.file.sign, v->rotation.sign,
-		    v->rotation.other[0] == '\0' ? "no other" : v->rotation.other);
 	return s->catch_up ? 0 : give_turn(o, s, v, e);
 }
 
@@ -246,7 +335,7 @@ phase_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_
 	if (decide(o, s, v, pass, &at, e) == -1)
 		return -1;
 	if (!v->may_act)
-		return v->rotation.epoch == 0 ? 0 : flow_uncertain(e);
+		return 0;
 	if (v->decision.wait == WAIT_PASS) {
 		if (o->pass(o->ctx, &v->rotation, &pass, e) == -1 ||
 		    decide(o, s, v, pass, &at, e) == -1)
@@ -259,12 +348,18 @@ phase_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_
 		o->note(o->ctx, NOTE_PHASE, v);
 		return 0;
 	}
-	if (flow_write(o, v, &v->decision.next, at + FLOW_DECISION, &result, e) == -1)
+	if (o->record_put(o->ctx, v->rotation.epoch, at + FLOW_DECISION, &v->decision.next,
+	    strcmp(v->decision.next.turn, v->rotation.turn) != 0, &result, e) == -1)
 		return -1;
+	if (result == PUT_TOO_LATE)
+		return too_late(e);
 	*moved = true;
-	if (result == PUT_DONE)
-		o->note(o->ctx, NOTE_PHASE, v);
-	return 0;
+	if (result != PUT_DONE)
+		return 0;
+	v->rotation = v->decision.next;
+	o->note(o->ctx, NOTE_PHASE, v);
+	/* At once: should all hosts be off next, one at least knows the latest record. */
+	return save_copy(o, v, e);
 }
 
 int

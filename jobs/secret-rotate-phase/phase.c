@@ -176,6 +176,56 @@ phase_well(const struct rotation *r, const struct state *s)
 	return true;
 }
 
+/* ---- which record is true, and may we act on it ---- */
+
+enum merge
+phase_merge(const struct rotation *redis, const struct rotation *copy, bool *forked)
+{
+	*forked = false;
+	if (redis == NULL || redis->epoch == 0)
+		return copy == NULL || copy->epoch == 0 ? MERGE_NONE : MERGE_PUT_BACK;
+	if (copy == NULL || copy->epoch < redis->epoch)
+		return MERGE_REDIS;
+	if (copy->epoch > redis->epoch)
+		return MERGE_PUT_BACK;
+	*forked = !rotation_same(redis, copy);
+	return MERGE_REDIS;
+}
+
+enum standing
+phase_freshness(const struct report *report, const struct phase_settings *s, int64_t now)
+{
+	if (report->time > now + s->tolerance)
+		return STANDING_AHEAD;
+	return now - report->time < s->host_timeout ? STANDING_GOOD : STANDING_LATE;
+}
+
+bool
+phase_may_act(const struct rotation *r, const struct rotation *copy, int64_t reported,
+    const char *self, const struct reports *reports, const struct phase_settings *s, int64_t now)
+{
+	const struct report *report;
+	bool near, recent, alone;
+	size_t i;
+
+	if (r->epoch == 0)
+		return false;
+	near = copy != NULL && copy->epoch + 1 >= r->epoch;
+	recent = reported > 0 && now - reported < s->host_timeout;
+	alone = r->hosts.n == 1 && host_same(r->hosts.name[0], self);
+	if (near && (recent || alone))
+		return true;
+	for (i = 0; i < reports->n; i++) {
+		report = &reports->report[i];
+		if (!host_same(report->host, self) && report->epoch == r->epoch &&
+		    report->copy == r->epoch &&
+		    hosts_find(&r->hosts, report->host) < r->hosts.n &&
+		    phase_freshness(report, s, now) == STANDING_GOOD)
+			return true;
+	}
+	return false;
+}
+
 /* ---- the phase ---- */
 
 /* Was anybody seen to sign with the secret that is being drained? */
@@ -291,9 +341,7 @@ phase_decide(const struct rotation *r, const struct census *c, const struct phas
 	to = following(r, s, &span);
 	if (!passed(r, span, now, d))
 		return;
-	/* In the very run that moves it, too: since the first look something may have been sent
-	 * again, or Redis set back to when it was there. */
-	if (r->phase == PHASE_DRAIN && !r->skip_drain && pass != PASS_CLEAN) {
+	if (r->phase == PHASE_DRAIN && !r->confirm && !r->skip_drain && pass != PASS_CLEAN) {
 		d->wait = WAIT_PASS;
 		return;
 	}

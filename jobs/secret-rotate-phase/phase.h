@@ -14,7 +14,7 @@
  *	promote     (n, S)                                             -> drain
  *	drain       (n, S)              drain has passed and a pass over signals,
  *	                                acks, retries found none that only S
- *	                                verifies, each time            -> retire
+ *	                                verifies                       -> retire
  *	retire      (n, -)              (once is enough)               -> idle
  *	hold        as it was           all sign `sign`  (then retire)
  *	                                all accept both  (then promote)
@@ -74,21 +74,11 @@ enum standing phase_state_standing(const struct rotation *r, const struct state 
 enum merge {
 	MERGE_NONE,     /* there is no record: nothing to do but to report */
 	MERGE_REDIS,
-	MERGE_PUT_BACK, /* Redis lost it or holds an older one */
-	MERGE_FOREIGN   /* Redis's is of another fleet: neither */
+	MERGE_PUT_BACK  /* Redis lost it or holds an older one */
 };
 /* *forked: same epoch, but not the same thing to do. Redis's wins; the loser was
  * a change that no other host has acted on, or one that only held things. */
 enum merge phase_merge(const struct rotation *redis, const struct rotation *copy, bool *forked);
-
-/*
- * Can the record be that of a host which has no copy? It has to sign with one of
- * the record's secrets; and if it reported within host_timeout that there was no
- * rotation (${reported}, 0 = never), none can be further than it, since it would
- * have been waited for.
- */
-bool phase_fits(const struct rotation *r, const struct state *state, int64_t reported,
-    const struct phase_settings *s, int64_t now);
 
 /*
  * May this host act on the record? Yes, if its own copy is at most one epoch
@@ -100,10 +90,6 @@ bool phase_fits(const struct rotation *r, const struct state *state, int64_t rep
 bool phase_may_act(const struct rotation *r, const struct rotation *copy, int64_t reported,
     const char *self, const struct reports *reports, const struct phase_settings *s,
     int64_t now);
-
-/* Is there a host that may act on it, as far as the reports tell? */
-bool phase_has_actor(const struct rotation *r, const struct reports *reports,
-    const struct phase_settings *s, int64_t now);
 
 /* What to do with this host's file. */
 enum aim {

@@ -71,7 +71,6 @@ set_up(struct rotate *t, struct error *e)
 		},
 		.self = self, .list = t->list, .catch_up = t->options->catch_up,
 		.dry = t->x.dry, .trust = run_forced(t->run),
-		.redis = run_target(t->run)->shown, .state_dir = s->rotate.state_dir,
 	};
 	return 0;
 }
@@ -110,9 +109,6 @@ look_out(struct rotate *t)
 		.uncounted = t->uncounted.exit == 0 ? NULL : t->uncounted.text,
 	};
 
-	/* With one host that is certain, its next run helps the others. */
-	o.uncertain = t->v.rotation.epoch > 0 && !t->v.may_act &&
-	    !phase_has_actor(&t->v.rotation, &t->v.reports, &t->flow.phase, t->ops.now(&t->x));
 	outlook_make(&o);
 	return o;
 }
@@ -126,7 +122,6 @@ read_record(struct rotate *t, struct error *e)
 	struct flow_view *v = &t->v;
 	struct error ignored = { 0 };
 	struct rotation redis;
-	enum merge merge;
 	bool there, forked;
 
 	if (store_record_read(&t->x, &redis, &there, e) == -1 ||
@@ -136,13 +131,8 @@ read_record(struct rotate *t, struct error *e)
 		log_info("no-copy", "without this host's copy of the record: %s", ignored.text);
 		memset(&v->copy, 0, sizeof(v->copy));
 	}
-	merge = phase_merge(there ? &redis : NULL, &v->copy.rotation, &forked);
-	if (merge == MERGE_FOREIGN)
-		return flow_foreign(&t->flow, &redis, &v->copy.rotation, e);
-	t->lost = merge == MERGE_PUT_BACK;
+	t->lost = phase_merge(there ? &redis : NULL, &v->copy.rotation, &forked) == MERGE_PUT_BACK;
 	v->rotation = t->lost ? v->copy.rotation : redis;
-	v->may_act = phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, t->x.self,
-	    &v->reports, &t->flow.phase, t->ops.now(&t->x));
 	return 0;
 }
 
@@ -280,7 +270,6 @@ rotate_run(struct run *run, struct error *e)
 			rc = run_locked(t, &unreachable, e);
 		local_unlock(&t->x);
 	}
-	in_flight_free(&t->x.in_flight);
 	free(t);
 	return rc;
 }

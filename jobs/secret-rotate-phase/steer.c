@@ -21,7 +21,6 @@ make_start(const struct flow_ops *o, const struct flow_settings *s,
 {
 	struct start start = { .hosts = steering->hosts, .list = s->list, .self = s->self };
 	char sign[FINGERPRINT_SIZE], fresh[FINGERPRINT_SIZE], id[33];
-	char stray[HOST_SIZE];
 	int64_t at;
 
 	/* Our own report has to be of now, like the others'. */
@@ -37,12 +36,6 @@ make_start(const struct flow_ops *o, const struct flow_settings *s,
 	    check_start(o, s, &start, v, sign, &at, e) == -1)
 		return -1;
 	*deadline = at + FLOW_DECISION;
-	/* Who is forgotten in the list would keep the old secret for good. */
-	if (o->unlisted(o->ctx, steering->hosts, stray, e) == -1)
-		return -1;
-	if (stray[0] != '\0')
-		return error_set(e, EX_CRITICAL, "cannot start: a coordinator runs on %.100s (its heartbeat "
-		    "says so), which is not in [secret-rotate-phase] hosts", stray);
 	return order_start(&v->rotation, &start, id, sign, fresh, at, next, e);
 }
 
@@ -122,7 +115,9 @@ steer(const struct flow_ops *o, const struct flow_settings *s, const struct stee
 	if (flow_record(o, s, v, e) == -1)
 		return -1;
 	if (!v->may_act && v->rotation.epoch > 0)
-		return flow_uncertain(e);
+		return error_set(e, EX_TEMPFAIL,
+		    "this host was away, and it is not certain that the record is the latest one: "
+		    "wait until another host has reported, or give the order there");
 	if (steering->order == ORDER_TURN)
 		return give_turn(o, steering, v, e);
 	if (make_next(o, s, steering, v, &next, &deadline, e) == -1)

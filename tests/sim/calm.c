@@ -79,40 +79,6 @@ mend_file(struct sim *s, struct host *h)
 	start_all(h);
 }
 
-/* Two first rotations, of which Redis had lost one: the one that went less far is
- * given up, a copy by its removal, the record by a DEL. */
-static void
-mend_fleet(struct sim *s, struct host *h)
-{
-	struct rotation *copy = &h->disk.copy.rotation;
-
-	if (!s->redis.there || !rotation_foreign(&s->redis.record, copy))
-		return;
-	sim_trace(s, "%s: a copy of another fleet", h->name);
-	if (copy->epoch <= s->redis.record.epoch) {
-		memset(&h->disk.copy, 0, sizeof(h->disk.copy));
-	} else {
-		memset(&s->redis.record, 0, sizeof(s->redis.record));
-		s->redis.there = false;
-	}
-}
-
-/* Without a copy, and with a secret from long ago: it gets the file of a host that runs. */
-static void
-mend_stranger(struct sim *s, struct host *h)
-{
-	const struct rotation *r = &s->redis.record;
-	size_t i;
-
-	if (!h->booting || h->disk.copy.rotation.epoch > 0 || !s->redis.there ||
-	    strcmp(h->disk.file.sign, r->sign) == 0 || strcmp(h->disk.file.sign, r->other) == 0)
-		return;
-	for (i = 0; i < s->hosts; i++) {
-		if (!s->host[i].booting)
-			h->disk.file = s->host[i].disk.file;
-	}
-}
-
 static bool
 at_rest(const struct sim *s)
 {
@@ -152,11 +118,8 @@ a_round(struct sim *s, int number)
 
 	for (i = 0; i < s->hosts && s->failure[0] == '\0'; i++) {
 		start_by_hand(&s->host[i]);
-		if (number > PATIENCE) {
-			mend_fleet(s, &s->host[i]);
-			mend_stranger(s, &s->host[i]);
+		if (number > PATIENCE)
 			mend_file(s, &s->host[i]);
-		}
 		sim_run_whole(s, &s->host[i], stuck && leads(s, &s->host[i]) &&
 		    !s->host[i].booting ? ORDER_ROLLBACK : ORDER_NONE,
 		    trust && leads(s, &s->host[i]));

@@ -38,8 +38,6 @@ effect_record_read(void *ctx, struct rotation *record, bool *there, struct error
 	(void)e;
 	*there = redis->there;
 	*record = redis->record;
-	if (sim_off(r->sim, GUARD_FLEET))
-		memset(record->fleet, 0, sizeof(record->fleet));
 	if (sim_off(r->sim, GUARD_CONFIRM) && record->phase != PHASE_IDLE &&
 	    record->phase != PHASE_RETIRE)
 		record->confirm = true;
@@ -335,31 +333,18 @@ effect_heartbeat(void *ctx, const char *name, bool *named, struct error *e)
 	return 0;
 }
 
-/* Whoever is up is in some host's list; that lists differ is tried elsewhere. */
-static int
-effect_unlisted(void *ctx, const struct hosts *hosts, char name[HOST_SIZE], struct error *e)
-{
-	(void)give_way(ctx);
-	(void)hosts;
-	(void)e;
-	name[0] = '\0';
-	return 0;
-}
-
 static int
 effect_pass(void *ctx, const struct rotation *record, enum pass *pass, struct error *e)
 {
 	struct run *r = give_way(ctx);
 	const struct sim *s = r->sim;
-	const struct message *m;
 	size_t i;
 
 	(void)e;
 	*pass = PASS_CLEAN;
-	for (i = 0; i < s->redis.messages && !sim_off(s, GUARD_DRAIN_PASS); i++) {
-		m = &s->redis.message[i];
-		if (m->visible <= s->now && m->expires > s->now &&
-		    strcmp(m->fp, record->other) == 0)
+	for (i = 0; i < s->messages && !sim_off(s, GUARD_DRAIN_PASS); i++) {
+		if (s->message[i].visible <= s->now && s->message[i].expires > s->now &&
+		    strcmp(s->message[i].fp, record->other) == 0)
 			*pass = PASS_DIRTY;
 	}
 	return 0;
@@ -370,7 +355,7 @@ effect_note(void *ctx, enum flow_note note, const struct flow_view *v)
 {
 	static const char *const names[] = {
 		[NOTE_PUT_BACK] = "put back", [NOTE_FORKED] = "forked",
-		[NOTE_MISMATCH] = "mismatch",
+		[NOTE_NOT_VOUCHED] = "not vouched for", [NOTE_MISMATCH] = "mismatch",
 		[NOTE_SOURCE] = "source changed", [NOTE_NOT_ACTIVE] = "not active",
 		[NOTE_TURN_KEPT] = "turn kept", [NOTE_TURN_OTHER] = "not its turn",
 		[NOTE_PHASE] = NULL,
@@ -400,7 +385,6 @@ const struct flow_ops sim_ops = {
 	.settle = effect_settle,
 	.fresh = effect_fresh,
 	.heartbeat = effect_heartbeat,
-	.unlisted = effect_unlisted,
 	.pass = effect_pass,
 	.note = effect_note,
 };

@@ -98,10 +98,10 @@ event_process(struct sim *s)
 static void
 read_message(struct sim *s)
 {
-	size_t i = s->redis.messages == 0 ? 0 : sim_random(s, s->redis.messages);
+	size_t i = s->messages == 0 ? 0 : sim_random(s, s->messages);
 
-	if (i < s->redis.messages && s->redis.message[i].visible <= s->now)
-		s->redis.message[i].expires = s->now;
+	if (i < s->messages && s->message[i].visible <= s->now)
+		s->message[i].expires = s->now;
 }
 
 static void
@@ -115,13 +115,13 @@ event_message(struct sim *s)
 	read_message(s);
 	if (p->state != PROCESS_RUNNING)
 		return;
-	for (i = 0; i < s->redis.messages && s->redis.message[i].expires > s->now; i++)
+	for (i = 0; i < s->messages && s->message[i].expires > s->now; i++)
 		;
 	if (i == SIM_MESSAGES)
 		i = sim_random(s, SIM_MESSAGES);
-	else if (i == s->redis.messages)
-		s->redis.messages++;
-	m = &s->redis.message[i];
+	else if (i == s->messages)
+		s->messages++;
+	m = &s->message[i];
 	memcpy(m->fp, p->env.sign, FINGERPRINT_SIZE);
 	m->visible = s->now;
 	if (sim_chance(s, 5)) {
@@ -150,45 +150,11 @@ host_down(struct sim *s, struct host *h)
 		h->disk.copy = h->synced;
 }
 
-/* Does any host know that ${fp} is dropped? */
-static bool
-dropped(const struct sim *s, const char *fp)
-{
-	const struct rotation *newest = &s->redis.record;
-	size_t i;
-
-	for (i = 0; i < s->hosts; i++) {
-		if (s->host[i].disk.copy.rotation.epoch > newest->epoch)
-			newest = &s->host[i].disk.copy.rotation;
-	}
-	return newest->epoch > 0 && strcmp(fp, newest->sign) != 0 &&
-	    (newest->phase == PHASE_RETIRE || strcmp(fp, newest->other) != 0);
-}
-
-/* What is in flight is kept: coordinators send again what they had sent. What the
- * snapshot holds beside it, long since read, is back; where its secret is being
- * dropped nothing can be done for it. */
-static void
-redis_become(struct sim *s, const struct redis *snapshot)
-{
-	struct redis was = s->redis;
-	size_t i;
-
-	s->redis_lost = true;
-	s->redis = *snapshot;
-	for (i = 0; i < SIM_MESSAGES; i++) {
-		if (i < was.messages && (was.message[i].expires > s->now ||
-		    i >= snapshot->messages || dropped(s, snapshot->message[i].fp)))
-			s->redis.message[i] = was.message[i];
-	}
-	if (was.messages > s->redis.messages)
-		s->redis.messages = was.messages;
-}
-
 static void
 redis_restore(struct sim *s, const struct redis *snapshot)
 {
-	redis_become(s, snapshot);
+	s->redis_lost = true;
+	s->redis = *snapshot;
 	sim_trace(s, "redis restored: epoch %llu %s", (unsigned long long)s->redis.record.epoch,
 	    phase_name(s->redis.record.phase));
 }
@@ -255,7 +221,8 @@ event_redis(struct sim *s)
 	} else if (sim_chance(s, 50)) {
 		redis_restore(s, snapshot);
 	} else if (!one_is_ignorant(s) && sim_chance(s, 50)) {
-		redis_become(s, &(struct redis){ .there = false });
+		s->redis_lost = true;
+		memset(&s->redis, 0, sizeof(s->redis));
 		sim_trace(s, "redis flushed");
 	}
 }
@@ -356,38 +323,6 @@ event_source(struct sim *s)
 		sim_secret(s, h->source);
 }
 
-/* One run goes to the Redis of another fleet, of the same hosts and the same secret. */
-static void
-event_foreign(struct sim *s)
-{
-	struct host *h = some_host(s);
-	const struct disk before = h->disk;
-	const struct redis own = s->redis;
-	struct rotation *r = &s->redis.record;
-	size_t i;
-
-	if (!h->up || h->disk.copy.rotation.fleet[0] == '\0' || !sim_run_possible(s, h))
-		return;
-	sim_trace(s, "%s: goes to another Redis", h->name);
-	*r = h->disk.copy.rotation;
-	memset(r->id, 'f', 32);
-	memset(r->fleet, 'f', 32);
-	memcpy(r->other, r->sign, FINGERPRINT_SIZE);
-	sim_secret(s, r->sign);
-	r->epoch = 1 + sim_random(s, 60);
-	r->phase = PHASE_PROMOTE;
-	s->redis.there = true;
-	for (i = 0; i < s->redis.reports.n; i++) {
-		s->redis.reports.report[i].epoch = s->redis.reports.report[i].copy = r->epoch;
-		s->redis.reports.report[i].time = s->now;
-	}
-	sim_run_whole(s, h, ORDER_NONE, false);
-	s->redis = own;
-	if (memcmp(&before.file, &h->disk.file, sizeof(before.file)) != 0 ||
-	    before.copy.rotation.epoch != h->disk.copy.rotation.epoch)
-		sim_fail(s, "%s went by the record of another fleet", h->name);
-}
-
 static const struct {
 	unsigned weight[MOODS];
 	void (*event)(struct sim *s);
@@ -402,7 +337,6 @@ static const struct {
 	{ { 8, 40, 16, 24 }, event_redis },
 	{ { 25, 25, 25, 25 }, event_order },
 	{ { 4, 4, 4, 4 }, event_source },
-	{ { 1, 1, 1, 1 }, event_foreign },
 	{ { 12, 12, 12, 12 }, event_quiet },
 	{ { 0, 2, 2, 0 }, event_power_cut },
 };

@@ -37,7 +37,6 @@ enum safeguard {
 	GUARD_HOLD,       /* an abort goes through hold */
 	GUARD_CATCH_UP,   /* a host that was away brings its file up to date before it starts */
 	GUARD_VOUCH,      /* a host that was away asks the others whether the record is the latest */
-	GUARD_FLEET,      /* a record of another fleet is not taken for this one's */
 	GUARD_TURN,       /* one host restarts at a time */
 	GUARDS
 };
@@ -53,17 +52,10 @@ extern const char *const guard_names[GUARDS];
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 
-struct message {
-	char fp[FINGERPRINT_SIZE];
-	int64_t visible, expires;
-};
-
 struct redis {
 	bool there;
 	struct rotation record;
 	struct reports reports;
-	struct message message[SIM_MESSAGES];
-	size_t messages;
 };
 
 enum process_state { PROCESS_NONE, PROCESS_STARTING, PROCESS_RUNNING };
@@ -115,6 +107,11 @@ struct host {
 	struct run run[SIM_RUNS];
 };
 
+struct message {
+	char fp[FINGERPRINT_SIZE];
+	int64_t visible, expires;
+};
+
 struct sim {
 	uint64_t seed, random;
 	unsigned off;               /* safeguards that are switched off, a bit each */
@@ -126,6 +123,8 @@ struct sim {
 	bool redis_lost;            /* at least once */
 	struct host host[SIM_HOSTS];
 	size_t hosts;
+	struct message message[SIM_MESSAGES];
+	size_t messages;
 	struct run *running;        /* the coroutine that is on */
 	ucontext_t scheduler;
 	int ended;                  /* rotations that came to their end */

@@ -186,12 +186,8 @@ static const struct {
 	    "=ba", PASS_DIRTY, WAIT_PASS, 0, "", false },
 	{ "drain: clean, a second look", PHASE_DRAIN, 0, "ba", false, false, 25 * HOUR,
 	    "=ba:ba", "=ba", PASS_CLEAN, WAIT_NONE, PHASE_DRAIN, "ba", true },
-	{ "drain: looks again before it goes", PHASE_DRAIN, 0, "ba", true, false, 25 * HOUR,
-	    "=ba:ba", "=ba", PASS_NOT_MADE, WAIT_PASS, 0, "", false },
-	{ "drain: came back since", PHASE_DRAIN, 0, "ba", true, false, 25 * HOUR, "=ba:ba",
-	    "=ba", PASS_DIRTY, WAIT_PASS, 0, "", false },
 	{ "drain: over", PHASE_DRAIN, 0, "ba", true, false, 25 * HOUR, "=ba:ba", "=ba",
-	    PASS_CLEAN, WAIT_NONE, PHASE_RETIRE, "ba", false },
+	    PASS_NOT_MADE, WAIT_NONE, PHASE_RETIRE, "ba", false },
 	{ "drain: somebody accepts less, but signs right", PHASE_DRAIN, 0, "ba", false, false,
 	    26 * HOUR, "=ba:b-", "=ba", PASS_CLEAN, WAIT_HOSTS, 0, "", false },
 	{ "drain: a process signs with the old one", PHASE_DRAIN, 0, "ba", true, false, HOUR,
@@ -320,55 +316,6 @@ static const struct {
 	{ "two changes to one epoch", 7, 7, true, MERGE_REDIS, true },
 };
 
-START_TEST(merge_of_two_fleets)
-{
-	struct rotation redis = make_rotation(PHASE_PROMOTE, "ba", 2), copy = redis;
-	bool forked;
-
-	memset(redis.fleet, 'a', 32);
-	memset(copy.fleet, 'b', 32);
-	for (redis.epoch = 5; redis.epoch < 10; redis.epoch++)
-		ck_assert(phase_merge(&redis, &copy, &forked) == MERGE_FOREIGN);
-	/* From before it was kept; never a rotation. */
-	memset(copy.fleet, 0, sizeof(copy.fleet));
-	ck_assert(phase_merge(&redis, &copy, &forked) == MERGE_REDIS);
-	memset(&copy, 0, sizeof(copy));
-	ck_assert(phase_merge(&redis, &copy, &forked) == MERGE_REDIS);
-	rotation_bind(&copy);
-	ck_assert_str_eq(copy.fleet, "");
-	redis.fleet[0] = '\0';
-	rotation_bind(&redis);
-	ck_assert_str_eq(redis.fleet, redis.id);
-}
-END_TEST
-
-START_TEST(what_fits_without_a_copy)
-{
-	static const struct {
-		const char *state;
-		bool fits;
-	} cases[] = {
-		{ "ab:ab", true }, { "ba:b-,a-", true }, { "a-", true }, { "c-", false },
-		{ "d-:d-", false }, { "ab:ab,c-", false }, { "?", false },
-	};
-	struct rotation r = make_rotation(PHASE_PROMOTE, "ba", 2);
-	struct state s;
-	size_t i;
-
-	rotation_retire(&r, "cccccccccccccccc");
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		s = make_state(cases[i].state);
-		ck_assert_msg(phase_fits(&r, &s, 0, &make_settings, NOW) == cases[i].fits, "%s",
-		    cases[i].state);
-		ck_assert(phase_fits(&r, &s, NOW - HOUR, &make_settings, NOW) == cases[i].fits);
-		ck_assert(!phase_fits(&r, &s, NOW - MIN, &make_settings, NOW));
-	}
-	r.phase = PHASE_DISTRIBUTE;
-	s = make_state("ab:ab");
-	ck_assert(phase_fits(&r, &s, NOW - MIN, &make_settings, NOW));
-}
-END_TEST
-
 START_TEST(merge)
 {
 	struct rotation redis = make_rotation(PHASE_PROMOTE, "ba", 2), copy = redis;
@@ -461,8 +408,6 @@ suite_phase(void)
 	tcase_add_loop_test(t, move, 0, COUNT(moves));
 	tcase_add_test(t, unlisted);
 	tcase_add_loop_test(t, merge, 0, COUNT(merges));
-	tcase_add_test(t, merge_of_two_fleets);
-	tcase_add_test(t, what_fits_without_a_copy);
 	tcase_add_loop_test(t, may_act, 0, COUNT(acts));
 	tcase_add_test(t, neighbours);
 	suite_add_tcase(s, t);

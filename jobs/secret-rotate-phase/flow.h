@@ -76,8 +76,6 @@ struct flow_ops {
 	int (*fresh)(void *ctx, char id[33], char fp[FINGERPRINT_SIZE], struct error *e);
 	/* Does a heartbeat name ${host}? */
 	int (*heartbeat)(void *ctx, const char *host, bool *named, struct error *e);
-	/* A host that a heartbeat names and that is none of ${hosts}; "" = there is none. */
-	int (*unlisted)(void *ctx, const struct hosts *hosts, char name[HOST_SIZE], struct error *e);
 	/* One pass over what is in flight. */
 	int (*pass)(void *ctx, const struct rotation *r, enum pass *pass, struct error *e);
 	void (*note)(void *ctx, enum flow_note note, const struct flow_view *v);

@@ -21,7 +21,6 @@ make_start(const struct flow_ops *o, const struct flow_settings *s,
 {
 	struct start start = { .hosts = steering->hosts, .list = s->list, .self = s->self };
 	char sign[FINGERPRINT_SIZE], fresh[FINGERPRINT_SIZE], id[33];
-	char stray[HOST_SIZE];
 	int64_t at;
 
 	/* Our own report has to be of now, like the others'. */
@@ -37,12 +36,6 @@ make_start(const struct flow_ops *o, const struct flow_settings *s,
 	    check_start(o, s, &start, v, sign, &at, e) == -1)
 		return -1;
 	*deadline = at + FLOW_DECISION;
-	/* Who is forgotten in the list would keep the old secret for good. */
-	if (o->unlisted(o->ctx, steering->hosts, stray, e) == -1)
-		return -1;
-	if (stray[0] != '\0')
-		return error_set(e, EX_CRITICAL, "cannot start: a coordinator runs on %.100s (its heartbeat "
-		    "says so), which is not in [secret-rotate-phase] hosts", stray);
 	return order_start(&v->rotation, &start, id, sign, fresh, at, next, e);
 }
 

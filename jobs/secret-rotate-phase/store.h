@@ -22,6 +22,5 @@ int store_turn_put(void *ctx, uint64_t epoch, const char *from, const char *to, 
 int store_reports_read(void *ctx, struct reports *reports, struct error *e);
 int store_report_put(void *ctx, const struct report *report, struct error *e);
 int store_heartbeat(void *ctx, const char *host, bool *named, struct error *e);
-int store_unlisted(void *ctx, const struct hosts *hosts, char name[HOST_SIZE], struct error *e);
 
 #endif

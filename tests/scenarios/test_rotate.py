@@ -252,21 +252,6 @@ def test_a_host_that_is_down_is_waited_for(hosts, phase):
     assert len(hosts.files()) == 1
 
 
-def test_a_host_that_was_forgotten_in_the_list_keeps_a_rotation_from_starting(hosts, heartbeat):
-    heartbeat("coord-1", hostname="host-a.example.org")
-    heartbeat("coord-2", hostname="-not a name-")
-    key = heartbeat("coord-9", hostname="host-d")
-    for host in hosts:
-        host.run()
-    before = hosts.files()
-    done = hosts[0].run("--start")
-    assert done.exit == 2 and "host-d" in done.json["error"], done
-    assert hosts.files() == before and hosts.r.hget("coordkeep:rotation", "phase") != b"distribute"
-    hosts.r.delete(key)
-    done = hosts[0].run("--start")
-    assert done.exit == 0 and done.actions("order"), done
-
-
 def test_a_host_that_is_gone_is_excluded(hosts, heartbeat):
     hosts.start()
     hosts.until("promote")

@@ -333,17 +333,6 @@ effect_heartbeat(void *ctx, const char *name, bool *named, struct error *e)
 	return 0;
 }
 
-/* Whoever is up is in some host's list; that lists differ is tried elsewhere. */
-static int
-effect_unlisted(void *ctx, const struct hosts *hosts, char name[HOST_SIZE], struct error *e)
-{
-	(void)give_way(ctx);
-	(void)hosts;
-	(void)e;
-	name[0] = '\0';
-	return 0;
-}
-
 static int
 effect_pass(void *ctx, const struct rotation *record, enum pass *pass, struct error *e)
 {
@@ -396,7 +385,6 @@ const struct flow_ops sim_ops = {
 	.settle = effect_settle,
 	.fresh = effect_fresh,
 	.heartbeat = effect_heartbeat,
-	.unlisted = effect_unlisted,
 	.pass = effect_pass,
 	.note = effect_note,
 };

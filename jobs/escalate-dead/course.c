@@ -114,8 +114,10 @@ course_of(const struct facts *f)
 		return COURSE_HOLD;
 	if (f->life_now || (f->verdict == VERDICT_ALIVE && f->heartbeat))
 		return of_living(f);
+	/* What was settled before them is not about those that vanished. */
 	if (f->brake)
-		return COURSE_BRAKED;
+		return f->state == ROSTER_ESCALATED && !f->life_since ? COURSE_ESCALATED :
+		    f->state == ROSTER_RETIRED && !f->warned_out ? COURSE_RETIRED : COURSE_BRAKED;
 	if (f->stage == LEDGER_SPAWNED)
 		return COURSE_RESUME;
 	if (f->stage == LEDGER_MOVING)

@@ -7,9 +7,9 @@
 #include "act.h"
 #include "belongings.h"
 #include "cancel.h"
-#include "coordination/census.h"
 #include "explain.h"
 #include "fields.h"
+#include "findings.h"
 #include "list.h"
 #include "misnamed.h"
 #include "report.h"
@@ -150,28 +150,25 @@ escalate_brake(struct escalate *x, struct error *e)
 {
 	const struct baseline *before = x->has_baseline ? &x->baseline : NULL;
 	const struct settings *s = x->settings;
-	struct census census;
 
-	if (census_take(x->client, &x->roster, before, &census, e) != 0)
+	if (census_take(x->client, &x->roster, before, &x->census, e) != 0)
 		return -1;
-	census.silent = stale_heartbeats(x);
-	x->brake = census_judge(&census, x->client, before, run_now(x->run),
+	x->census.silent = stale_heartbeats(x);
+	x->brake = census_judge(&x->census, x->client, before, run_now(x->run),
 	    s->liveness.restart_grace, (int)s->liveness.mass_loss, s->liveness.roster_keep);
 	x->braked = x->brake.cause != BRAKE_OFF && !x->options->override_brake;
-	if (x->brake.cause != BRAKE_OFF && !x->everyone)
-		result_finding(x->result, "mass-loss", SEVERITY_CRITICAL, B(""),
-		    "%" PRId64 " of %" PRId64 " coordinators known to be alive are gone (%s%s): %s",
-		    x->brake.gone, x->brake.known, brake_cause_name(x->brake.cause),
-		    x->brake.gone >= x->brake.known ? "; P1" :
-		    x->brake.gone * 2 > x->brake.known ? "; P2" : "",
-		    x->braked ? "no warning and no escalation until they are back; --override-brake "
-		                "goes on" : "overridden, going on");
-	/* While it is on the old baseline stands: it knows who is missed. */
-	if (x->braked || run_dry(x->run) || x->options->coordinator != NULL ||
-	    x->options->list || x->options->explain != NULL)
+	return 0;
+}
+
+/* For the next run. While the brake is on the old baseline stands: it knows who is missed. */
+static int
+keep_baseline(struct escalate *x, struct error *e)
+{
+
+	if (x->braked || run_dry(x->run) || x->options->coordinator != NULL)
 		return 0;
-	return census_keep(&census, x->client, buf_cstr(&x->baseline_file), x->began,
-	    run_now(x->run), s->liveness.roster_keep, e);
+	return census_keep(&x->census, x->client, buf_cstr(&x->baseline_file), x->began,
+	    run_now(x->run), x->settings->liveness.roster_keep, e);
 }
 
 /* Whatever is on record of the rest, this run is about one. */
@@ -204,11 +201,13 @@ run_rounds(struct escalate *x, struct error *e)
 	    survey_run(x, e) != 0 || escalate_brake(x, e) != 0)
 		return -1;
 	survey_decide(x);
+	findings_brake(x);
 	if (act_permit(x, e) != 0 || act_settle(x, &suspects, e) != 0)
 		return -1;
 	leave_others(x);
 	roster_forget_old(&x->roster, run_now(x->run), s->liveness.roster_keep);
-	if (escalate_save(x, e) != 0 || transfer_keep(x, e) != 0)
+	/* The baseline after what it lets go of: of a run that is cut off the next misses the same. */
+	if (escalate_save(x, e) != 0 || keep_baseline(x, e) != 0 || transfer_keep(x, e) != 0)
 		return -1;
 	if (act_warn(x, e) != 0 || act_hand_on(x, e) != 0)
 		return -1;

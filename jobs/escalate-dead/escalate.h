@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/map.h"
-#include "coordination/brake.h"
+#include "coordination/census.h"
 #include "coordination/hold.h"
 #include "coordination/liveness.h"
 #include "coordination/roster.h"
@@ -103,6 +103,7 @@ struct escalate {
 	struct baseline baseline;
 	bool has_baseline;
 	struct buf baseline_file;
+	struct census census;
 	struct brake brake;
 	bool paused;                 /* --list and --explain: the jobs are */
 	int64_t pause_ends;          /* Redis ms; 0 = it has no end */
@@ -127,8 +128,8 @@ int escalate_open(struct escalate *x, struct run *run, struct error *e);
 void escalate_free(struct escalate *x);
 /* Load roster and holds into ${x}, which has none. */
 int escalate_load(struct escalate *x, struct error *e);
-/* The brake: many that vanish at once are seldom many deaths. Sets x->brake and x->braked, makes the
- * finding, and leaves the baseline for the next run. -1 with ${e}. */
+/* The brake: many that vanish at once are seldom many deaths. Sets x->census, x->brake and x->braked.
+ * -1 with ${e}. */
 int escalate_brake(struct escalate *x, struct error *e);
 /* Write the roster, unless this is a dry run. -1 with ${e}. */
 int escalate_save(struct escalate *x, struct error *e);

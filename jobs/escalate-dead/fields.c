@@ -9,10 +9,6 @@
 
 _Static_assert(FIELD_MAX == HEARTBEAT_LONGEST, "a heartbeat is read as far as it can go");
 
-/* An expiry that is this near may have come by itself: two estimates of a
- * clock, each off by some of a round trip. */
-#define EXPIRY_SLACK 1000
-
 static const enum family families[FIELDS] = {
 	[FIELD_HEARTBEAT] = FAMILY_HEARTBEAT,
 	[FIELD_ACTIVITY] = FAMILY_ACTIVITY,
@@ -190,15 +186,16 @@ fields_parse(struct coordinator *c)
 		ledger_parse(c->id, buf_view(&record->value), &c->ledger);
 }
 
-/* Its heartbeat was there at the last look and vanished before it would have
- * expired: its owner took it away. */
+/*
+ * Did its owner take its heartbeat away? Of many that vanish at once that is not to be believed, nor of
+ * those of them that do not come back with the others; unless a person says so, or others came in their
+ * place.
+ */
 static bool
-left(const struct coordinator *c)
+left(const struct coordinator *c, bool believed)
 {
 
-	return c->was.known && c->was.heartbeat != 0 && c->was.expiry > 0 &&
-	    !c->fields[FIELD_HEARTBEAT].there &&
-	    c->fields[FIELD_HEARTBEAT].at < c->was.expiry - EXPIRY_SLACK;
+	return roster_left(c->entry) && c->was.known && (c->was.heartbeat != 0 || believed);
 }
 
 struct facts
@@ -215,7 +212,7 @@ fields_facts(const struct coordinator *c)
 		.life_now = entry->life_now,
 		.ever_seen = entry->last_seen != 0 || entry->last_life != 0,
 		.life_since = entry->last_life > entry->since,
-		.left = left(c),
+		.left = left(c, x->options->override_brake || x->brake.replaced),
 		.work = c->items_n > 0,
 		.activity = c->fields[FIELD_ACTIVITY].there,
 		.warning = c->fields[FIELD_WARNING].there,
@@ -237,4 +234,14 @@ fields_facts(const struct coordinator *c)
 	else
 		f.life_since_record = entry->state == ROSTER_ESCALATED && f.life_since;
 	return f;
+}
+
+enum course
+fields_unbraked(const struct coordinator *c)
+{
+	struct facts f = fields_facts(c);
+
+	f.brake = false;
+	f.left = left(c, true);
+	return course_of(&f);
 }

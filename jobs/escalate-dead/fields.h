@@ -23,5 +23,7 @@ int fields_judge(struct coordinator *c);
 void fields_parse(struct coordinator *c);
 /* Everything that course_of wants to know. */
 struct facts fields_facts(const struct coordinator *c);
+/* What --override-brake would make of one that the brake covers. */
+enum course fields_unbraked(const struct coordinator *c);
 
 #endif

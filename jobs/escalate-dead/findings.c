@@ -123,6 +123,57 @@ findings_of(struct coordinator *c)
 	}
 }
 
+/* "it retires 5 that ... and judges 3", of those that the brake covers. */
+static void
+after_override(const struct escalate *x, struct buf *out)
+{
+	const struct coordinator *c;
+	int64_t left = 0, judged = 0;
+	size_t at = 0;
+
+	while ((c = escalate_next(x, &at)) != NULL) {
+		if (c->entry == NULL || c->course != COURSE_BRAKED)
+			continue;
+		switch (fields_unbraked(c)) {
+		case COURSE_RETIRE:
+			left++;
+			break;
+		case COURSE_WAIT:
+		case COURSE_SUSPECT:
+		case COURSE_ESCALATE:
+		case COURSE_RESUME:
+			judged++;
+			break;
+		default:
+			break;
+		}
+	}
+	buf_printf(out, "--override-brake goes on: it retires %" PRId64 " that took the heartbeat away "
+	    "before it expired (no replacement), and judges %" PRId64 " as dead (warnings, then a "
+	    "replacement for each)", left, judged);
+}
+
+void
+findings_brake(struct escalate *x)
+{
+	const struct brake *b = &x->brake;
+	struct buf next = { 0 };
+
+	if (b->cause == BRAKE_OFF)
+		return;
+	if (x->braked) {
+		buf_str(&next, "no warning and no escalation until they are back, or others beat in place of "
+		    "those that shut down cleanly; ");
+		after_override(x, &next);
+	} else
+		buf_str(&next, "overridden, going on");
+	result_finding(x->result, "mass-loss", SEVERITY_CRITICAL, B(""),
+	    "%" PRId64 " of %" PRId64 " coordinators known to be alive are gone (%s%s): %s", b->gone,
+	    b->known, brake_cause_name(b->cause), b->gone >= b->known ? "; P1" :
+	    b->gone * 2 > b->known ? "; P2" : "", buf_cstr(&next) != NULL ? buf_cstr(&next) : "");
+	buf_free(&next);
+}
+
 struct search {
 	const struct escalate *x;
 	const struct coordinator *dead; /* a claimant that is not alive */

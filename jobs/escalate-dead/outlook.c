@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "evidence.h"
+#include "fields.h"
 #include "successor.h"
 
 static void
@@ -197,6 +198,9 @@ outlook_escalate(const struct coordinator *c, struct buf *out)
 		break;
 	case COURSE_BRAKED:
 		buf_str(out, "nothing while the brake is on; its work is kept from expiring");
+		if (fields_unbraked(c) == COURSE_RETIRE)
+			buf_str(out, "; with --override-brake it is retired: its heartbeat was taken away "
+			    "before it expired");
 		break;
 	case COURSE_UNREADABLE:
 		buf_str(out, "nothing while its heartbeat cannot be read; a finding at each run");

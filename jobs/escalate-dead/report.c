@@ -214,7 +214,7 @@ say(struct escalate *x, const struct tally *t, int64_t awaited, bool ended)
 		result_say(x->result, "The run ended early: the next one goes on");
 	else if (x->braked)
 		result_say(x->result, "The brake is on: %" PRId64 " of %" PRId64 " coordinators are gone "
-		    "(%s); nothing is done until they are back", x->brake.gone, x->brake.known,
+		    "(%s); nothing is done about them", x->brake.gone, x->brake.known,
 		    brake_cause_name(x->brake.cause));
 	else if (t->suspects + t->escalated == 0)
 		result_say(x->result, "No dead coordinators");

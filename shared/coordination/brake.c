@@ -32,8 +32,8 @@ is_mass(int64_t gone, int64_t known, int mass_loss)
 
 struct brake
 brake_judge(const struct baseline *before, const char *run_id, int64_t uptime_ms,
-    int64_t evicted_keys, int64_t known_alive, int64_t gone, int64_t alive_now, int64_t now,
-    const struct brake_limits *l)
+    int64_t evicted_keys, int64_t known_alive, int64_t gone, int64_t replaced, int64_t alive_now,
+    int64_t now, const struct brake_limits *l)
 {
 	struct brake b = { .cause = BRAKE_OFF, .known = known_alive, .gone = gone };
 	int64_t missed, evicted_before = 0;
@@ -52,6 +52,7 @@ brake_judge(const struct baseline *before, const char *run_id, int64_t uptime_ms
 		if (missed > gone) {
 			b.known = before->alive;
 			b.gone = missed;
+			replaced = 0;
 		}
 	}
 	if (b.gone <= 0) {
@@ -62,7 +63,9 @@ brake_judge(const struct baseline *before, const char *run_id, int64_t uptime_ms
 		b.cause = BRAKE_RESTART;
 	else if (before != NULL && evicted_keys > evicted_before)
 		b.cause = BRAKE_EVICTION;
-	else if (is_mass(b.gone, b.known, l->mass_loss))
+	else if (is_mass(b.gone - replaced, b.known, l->mass_loss))
 		b.cause = BRAKE_MASS;
+	else
+		b.replaced = is_mass(b.gone, b.known, l->mass_loss);
 	return b;
 }

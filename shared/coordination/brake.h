@@ -36,13 +36,16 @@ struct brake {
 	enum brake_cause cause;
 	int64_t known; /* M of */
 	int64_t gone;  /* N gone */
+	bool replaced; /* off only because of those that were replaced */
 };
 
 /* Pure. ${known_alive}: ids in state known or suspect that were alive when last seen;
- * ${gone}: those of them without a heartbeat now. A roster that was lost with the data counts
+ * ${gone}: those of them without a heartbeat now; ${replaced}: how many of these took their heartbeat
+ * away before it expired and have another id beating in their place, as after a deployment under new
+ * ids: for the mass rule alone they are not missed. A roster that was lost with the data counts
  * through ${before}. ${before} NULL: no history. */
 struct brake brake_judge(const struct baseline *before, const char *run_id,
-    int64_t uptime_ms, int64_t evicted_keys, int64_t known_alive, int64_t gone,
+    int64_t uptime_ms, int64_t evicted_keys, int64_t known_alive, int64_t gone, int64_t replaced,
     int64_t alive_now, int64_t now, const struct brake_limits *l);
 const char *brake_cause_name(enum brake_cause c);
 

@@ -17,13 +17,13 @@ on_exists(void *ctx, size_t tag, const struct reply *r)
 	struct asking *a = ctx;
 	int64_t there;
 
-	(void)tag;
 	if (!reply_integer(r, &there)) {
 		if (a->failed == 0)
 			a->failed = reply_fail(r, a->error, "EXISTS of a heartbeat");
-	} else if (there == 0)
+	} else if (there == 0) {
 		a->census->gone++;
-	else
+		a->census->left += tag != 0;
+	} else
 		a->census->alive++;
 }
 
@@ -58,13 +58,16 @@ census_take(struct client *c, const struct roster *roster, const struct baseline
 		if (known)
 			census->known++;
 		/* An activity record alone is no heartbeat: it outlives its writer by minutes. */
-		if (entry->seen_now && entry->heartbeat != 0)
+		if (entry->seen_now && entry->heartbeat != 0) {
 			census->alive++;
-		else if (known) {
+			census->came += before != NULL && entry->first_sight > before->at &&
+			    entry->last_life > entry->first_sight;
+		} else if (known) {
 			buf_reset(&key);
 			key_make(&key, FAMILY_HEARTBEAT, id);
-			if (key.failed || CLIENT_ADD(c, CLIENT_REPEAT, on_exists, &asking, 0,
-			        B("EXISTS"), buf_view(&key)) != 0)
+			if (key.failed || CLIENT_ADD(c, CLIENT_REPEAT, on_exists, &asking,
+			        entry->state == ROSTER_KNOWN && roster_left(entry), B("EXISTS"),
+			        buf_view(&key)) != 0)
 				outcome = error_set(e, EX_SOFTWARE, "out of memory");
 			else if (client_pending(c) >= 100)
 				outcome = drain(c, &asking);
@@ -90,8 +93,9 @@ census_judge(const struct census *census, struct client *c, const struct baselin
 	    server->uptime_s * 1000 < restart_grace_ms;
 
 	return brake_judge(before, server->run_id, server->uptime_s * 1000, server->evicted_keys,
-	    census->known, census->gone + (restarted ? census->silent : census->fell), census->alive - census->silent,
-	    now, &l);
+	    census->known, census->gone + (restarted ? census->silent : census->fell),
+	    census->left < census->came ? census->left : census->came,
+	    census->alive - census->silent, now, &l);
 }
 
 int

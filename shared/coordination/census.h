@@ -11,7 +11,9 @@
 struct census {
 	int64_t known;  /* ids known to be alive when the last run ended */
 	int64_t gone;   /* those of them that have no heartbeat now, asked for directly */
+	int64_t left;   /* of the gone: those whose heartbeat vanished before its time (roster_left) */
 	int64_t alive;  /* ids with a heartbeat now */
+	int64_t came;   /* of the alive: those that the last run did not know and that show life */
 	int64_t silent; /* of the alive: those that are stale; the caller's to fill in */
 	int64_t fell;   /* of the silent: those that showed life when the last run looked; so is this */
 };

@@ -93,11 +93,19 @@ observe_activity(struct roster_entry *e, const struct sight *s)
 	return old != 0 && old != digest;
 }
 
+bool
+roster_left(const struct roster_entry *e)
+{
+
+	return e->heartbeat == 0 && e->expiry > 0 && e->last_life < e->sight &&
+	    e->sight < e->expiry - EXPIRY_SLACK;
+}
+
 struct roster_entry *
 roster_observe(struct roster *r, struct bytes id, const struct sight *s)
 {
 	struct roster_entry *e;
-	bool first, life = false;
+	bool first, left, life = false;
 
 	if (r->entries == NULL && (r->entries = map_new(sizeof(*e))) == NULL)
 		return NULL;
@@ -107,13 +115,15 @@ roster_observe(struct roster *r, struct bytes id, const struct sight *s)
 		e->first_sight = s->now;
 		e->since = s->now;
 	}
+	/* By when it was gone is told by the first look that found it gone, not by the last. */
+	left = !s->heartbeat && roster_left(e);
 	if (s->heartbeat)
 		life = observe_heartbeat(e, s, first);
 	else
 		e->heartbeat = 0; /* gone; expiry and last_seen tell of the last one */
 	if (s->activity && observe_activity(e, s))
 		life = true;
-	if (s->now > e->sight)
+	if (s->now > e->sight && (life || !left))
 		e->sight = s->now;
 	if (life) {
 		e->last_life = s->now;

@@ -41,7 +41,8 @@ struct roster_entry {
 	enum roster_state state;
 	int64_t since;            /* of the state */
 	int64_t incarnation;      /* fixed when it became a suspect; 0 = not */
-	int64_t sight;            /* Redis ms of the last look, whatever it found */
+	int64_t sight;            /* Redis ms of the last look, whatever it found; while roster_left,
+	                             of the first that found the heartbeat gone */
 	/* of this run only */
 	int64_t before;           /* these bytes were written after it; 0 = unknown */
 	bool known;               /* was in the roster before this run */
@@ -87,6 +88,9 @@ struct sight {
  * it). Pure but for the map. NULL without memory.
  */
 struct roster_entry *roster_observe(struct roster *r, struct bytes id, const struct sight *s);
+/* Did its heartbeat vanish before it would have expired, and no sign of life since? Whoever took it
+ * away, its writer's death did not. */
+bool roster_left(const struct roster_entry *e);
 /* Enter a state. suspect and escalated fix the incarnation (last sign of life,
  * else first sight) unless it is fixed already; known, awaited and retired clear it. */
 void roster_set_state(struct roster_entry *e, enum roster_state s, int64_t now);

@@ -167,6 +167,129 @@ def test_override(escalate, state, r):
     assert len(state.spawns()) == 10
 
 
+def replaced(escalate, state, r, left, crashed=0, others=10):
+    """Of ten some shut down cleanly, some crash, and others come under new ids."""
+    for mark in (1, 2):
+        beat(state, 10, mark)
+        assert escalate.json().exit == 0
+    for i in range(left):
+        r.delete(f"blocking:heartbeat:c{i}")
+    for i in range(left, left + crashed):
+        state.silent(f"c{i}", ago=MINUTE * 3)
+        r.delete(f"blocking:heartbeat:c{i}")
+    for i in range(others):
+        state.heartbeat(f"new{i}", n=1)
+
+
+def news(state, mark, n=10):
+    for i in range(n):
+        state.heartbeat(f"new{i}", n=mark)
+
+
+def test_a_deployment_under_new_ids(escalate, state, r):
+    """Who left cleanly is not missed once as many others beat; and nobody is asked for in his place."""
+    replaced(escalate, state, r, left=10)
+    kept = state.work("c1", "w")
+    # the new ones have been seen, but not to live
+    braked(escalate.json(), 10, 10)
+    news(state, 2)
+    done = escalate.json()
+    assert done.exit == 1 and done.finding_codes() == ["left-with-work"], done
+    assert done.count("retired") == 10 and not done.json["escalate_dead"]["braked"], done
+    # a crash among the new ones is one
+    r.set("blocking:warning:new1", 3)
+    r.delete("blocking:heartbeat:new1")
+    news(state, 3, n=1)
+    done = escalate.json()
+    assert done.count("escalated") == 1 and len(state.spawns()) == 1, done
+    assert r.exists(kept)
+
+
+def test_a_deployment_that_is_not_all_there_yet(escalate, state, r):
+    replaced(escalate, state, r, left=10, others=6)
+    for mark in (2, 3):
+        news(state, mark, n=6)
+        braked(escalate.json(), 10, 10)
+    # one more, and only three are missed
+    news(state, 4, n=7)
+    braked(escalate.json(), 10, 10)
+    news(state, 5, n=7)
+    done = escalate.json()
+    assert done.exit == 0 and done.count("retired") == 10, done
+
+
+def test_no_deployment_excuses_those_that_just_vanished(escalate, state, r):
+    """Their heartbeats expired: that was no clean shutdown."""
+    history(escalate, state, r)
+    for i in range(10):
+        r.delete(f"blocking:heartbeat:c{i}")
+    for mark in (1, 2, 3):
+        news(state, mark)
+        braked(escalate.json(), 10, 10)
+    assert "retires 0 that" in escalate.json().findings()[0]["text"]
+
+
+def test_a_clean_shutdown_is_not_forgotten_while_the_brake_is_on(escalate, state, r):
+    """--override-brake does what a run without the brake would have done."""
+    replaced(escalate, state, r, left=6, crashed=2, others=0)
+    kept = state.work("c1", "w")
+    for _ in range(3):
+        done = escalate.json()
+        braked(done, 8, 10)
+    text = done.findings()[0]["text"]
+    assert "retires 6 that" in text and "judges 2 as dead" in text, text
+    age(r)
+    for i in (8, 9):
+        state.heartbeat(f"c{i}", n=5)
+    assert "retired" in escalate.run("--explain", "c1").stdout
+    done = escalate.json("--override-brake")
+    assert set(done.finding_codes()) == {"mass-loss", "left-with-work"}, done
+    assert done.count("retired") == 6 and done.count("warnings") == 2
+    for _ in range(2):
+        for i in (8, 9):
+            state.heartbeat(f"c{i}", n=_)
+        done = escalate.json()
+        assert done.finding_codes() == ["left-with-work"], done
+    assert {s["replacesCoordinatorId"] for s in state.spawns().values()} == {"c6", "c7"}
+    assert r.exists(kept)
+
+
+def test_who_does_not_come_back_with_the_others_has_crashed(escalate, state, r):
+    """What took all heartbeats away at once was none of their owners."""
+    replaced(escalate, state, r, left=10, others=0)
+    braked(escalate.json(), 10, 10)
+    age(r)
+    for i in range(1, 10):
+        state.heartbeat(f"c{i}", n=3)
+    done = escalate.json()
+    assert done.exit == 0 and done.count("retired") == 0 and done.count("warnings") == 1, done
+
+
+def test_cut_off_after_an_override(job, proxy, state, r):
+    """The baseline lets go of those that are gone only when the roster says what became of them."""
+    escalate = job("escalate-dead", QUICK, url=proxy.url)
+    replaced(escalate, state, r, left=10, others=0)
+    braked(escalate.json(), 10, 10)
+    proxy.on_command = lambda _, words: "cut-before" if b"coordkeep:roster" in words and \
+        words[0].upper() == b"EVALSHA" else None
+    assert escalate.json("--override-brake").exit == 69
+    proxy.on_command = None
+    braked(escalate.json(), 10, 10)
+    assert escalate.json("--override-brake").count("retired") == 10
+
+
+def test_what_was_handed_on_before_is_not_about_the_brake(escalate, state, r):
+    history(escalate, state, r)
+    state.roster("old", "escalated", first=60 * MINUTE, life=30 * MINUTE, seen=30 * MINUTE,
+                 since=20 * MINUTE)
+    for i in range(10):
+        r.delete(f"blocking:heartbeat:c{i}")
+    braked(escalate.json(), 10, 10)
+    rows = {line.split()[-1]: line.split()[0]
+            for line in escalate.run("--list").stdout.splitlines() if line.split()}
+    assert rows["old"] == "escalated" and rows["c1"] == "braked", rows
+
+
 def test_evicted(server, escalate, state, r):
     """Heartbeats are gone, and evicted_keys rose."""
     history(escalate, state, r)

@@ -82,10 +82,42 @@ START_TEST(judge)
 
 	strcpy(before.run_id, "a");
 	b = brake_judge(t->history ? &before : NULL, t->run_id, t->uptime, t->evicted, t->known,
-	    t->gone, t->alive, NOW, &limits);
+	    t->gone, 0, t->alive, NOW, &limits);
 	ck_assert_msg(b.cause == t->cause, "%s: %s", t->what, brake_cause_name(b.cause));
 	ck_assert_msg(b.known == t->m && b.gone == t->n, "%s: %lld of %lld", t->what,
 	    (long long)b.gone, (long long)b.known);
+	ck_assert(!b.replaced);
+}
+END_TEST
+
+/* A deployment under new ids: who left cleanly and has another in his place is not missed, but only
+ * where nothing else speaks for a loss. */
+static const struct {
+	const char *what, *run_id;
+	int64_t uptime, evicted, known, gone, replaced, before_alive;
+	enum brake_cause cause;
+} replacements[] = {
+	{ "all of them", "a", 99 * MIN, 5, 10, 10, 10, 10, BRAKE_OFF },
+	{ "all but three", "a", 99 * MIN, 5, 10, 10, 7, 10, BRAKE_OFF },
+	{ "all but four", "a", 99 * MIN, 5, 10, 10, 6, 10, BRAKE_MASS },
+	{ "none", "a", 99 * MIN, 5, 10, 10, 0, 10, BRAKE_MASS },
+	{ "a server that restarted", "b", MIN, 0, 10, 10, 10, 10, BRAKE_RESTART },
+	{ "a server that evicts", "a", 99 * MIN, 6, 10, 10, 10, 10, BRAKE_EVICTION },
+	{ "an older roster came back", "a", 99 * MIN, 5, 5, 5, 5, 22, BRAKE_MASS },
+};
+
+START_TEST(replaced)
+{
+	struct baseline before = { .run_id = "a", .evicted_keys = 5,
+		.alive = replacements[_i].before_alive, .at = NOW - MIN };
+	struct brake b;
+
+	b = brake_judge(&before, replacements[_i].run_id, replacements[_i].uptime,
+	    replacements[_i].evicted, replacements[_i].known, replacements[_i].gone,
+	    replacements[_i].replaced, replacements[_i].known, NOW, &limits);
+	ck_assert_msg(b.cause == replacements[_i].cause, "%s: %s", replacements[_i].what,
+	    brake_cause_name(b.cause));
+	ck_assert_msg(b.replaced == (b.cause == BRAKE_OFF), "%s", replacements[_i].what);
 }
 END_TEST
 
@@ -99,8 +131,8 @@ START_TEST(monotone)
 
 	for (known = 0; known <= 40; known++) {
 		for (was = false, gone = 0; gone <= known; gone++) {
-			b = brake_judge(&before, "", 99 * MIN, 0, known, gone, known - gone, NOW,
-			    &limits);
+			b = brake_judge(&before, "", 99 * MIN, 0, known, gone, 0, known - gone,
+			    NOW, &limits);
 			ck_assert(b.gone <= b.known && b.gone >= gone);
 			ck_assert(!was || b.cause != BRAKE_OFF);
 			was = b.cause != BRAKE_OFF;
@@ -126,6 +158,7 @@ suite_brake(void)
 	TCase *t = tcase_create("brake");
 
 	tcase_add_loop_test(t, judge, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_loop_test(t, replaced, 0, (int)(sizeof(replacements) / sizeof(replacements[0])));
 	tcase_add_test(t, monotone);
 	tcase_add_test(t, names);
 	suite_add_tcase(s, t);

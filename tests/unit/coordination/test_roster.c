@@ -126,6 +126,57 @@ START_TEST(signs_of_life)
 }
 END_TEST
 
+/* A heartbeat that is gone before it would have expired: the first look that finds it gone tells so,
+ * and later ones do not undo that. */
+static const struct left_case {
+	const char *what;
+	struct step steps[3];
+	size_t n;
+	bool left;
+	int64_t sight; /* after T0 */
+} left_cases[] = {
+	{ "never had one", { { 0, NULL, 0, NULL, false } }, 1, false, 0 },
+	{ "there", { { 0, X, 90000, NULL, false } }, 1, false, 0 },
+	{ "gone early", { { 0, X, 90000, NULL, false }, { 60000, NULL, 0, NULL, false } }, 2, true,
+	    60000 },
+	{ "gone early, looked at again after its time",
+	    { { 0, X, 90000, NULL, false }, { 60000, NULL, 0, NULL, false },
+	        { 500000, NULL, 0, NULL, false } }, 3, true, 60000 },
+	{ "just before its time: it may have expired",
+	    { { 0, X, 90000, NULL, false }, { 89000, NULL, 0, NULL, false } }, 2, false, 89000 },
+	{ "gone after its time", { { 0, X, 90000, NULL, false }, { 91000, NULL, 0, NULL, false } }, 2,
+	    false, 91000 },
+	{ "it had no expiry", { { 0, X, TTL_NONE, NULL, false }, { 900, NULL, 0, NULL, false } }, 2,
+	    false, 900 },
+	{ "gone early, and it lives all the same",
+	    { { 0, X, 90000, "a", false }, { 60000, NULL, 0, "b", true } }, 2, false, 60000 },
+	{ "gone early, life later",
+	    { { 0, X, 90000, "a", false }, { 60000, NULL, 0, "a", false },
+	        { 70000, NULL, 0, "b", true } }, 3, false, 70000 },
+	{ "gone early, and back",
+	    { { 0, X, 90000, NULL, false }, { 60000, NULL, 0, NULL, false },
+	        { 70000, X, 90000, NULL, true } }, 3, false, 70000 },
+};
+
+START_TEST(gone_before_its_time)
+{
+	const struct left_case *t = &left_cases[_i];
+	struct roster r = { 0 };
+	struct roster_entry *e = NULL;
+	struct sight s;
+	size_t i;
+
+	for (i = 0; i < t->n; i++) {
+		s = sight_of(&t->steps[i]);
+		e = roster_observe(&r, B("id"), &s);
+		ck_assert_ptr_nonnull(e);
+	}
+	ck_assert_msg(roster_left(e) == t->left, "%s", t->what);
+	ck_assert_msg(e->sight == T0 + t->sight, "%s: %lld", t->what, (long long)(e->sight - T0));
+	roster_free(&r);
+}
+END_TEST
+
 /* What a sign of life, and what a mere look, does to each state. */
 static const struct state_case {
 	enum roster_state before, after_look, after_life;
@@ -453,6 +504,8 @@ suite_roster(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, signs_of_life, 0, (int)(sizeof(life_cases) / sizeof(life_cases[0])));
+	tcase_add_loop_test(t, gone_before_its_time, 0,
+	    (int)(sizeof(left_cases) / sizeof(left_cases[0])));
 	tcase_add_loop_test(t, states, 0, (int)(sizeof(state_cases) / sizeof(state_cases[0])));
 	tcase_add_test(t, absence_leaves_an_awaited_one_awaited);
 	tcase_add_test(t, incarnation);

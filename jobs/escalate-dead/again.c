@@ -53,6 +53,18 @@ again_hopeless(const struct coordinator *c)
 	}
 }
 
+bool
+again_same(const struct coordinator *c, struct buf *out)
+{
+	const struct facts facts = fields_facts(c);
+	const bool finished = c->ledger.stage == LEDGER_COMPLETE;
+
+	again_replacement(c, out);
+	return (finished || c->entry->state == ROSTER_ESCALATED) &&
+	    !(finished ? facts.life_since_record : facts.life_since) && out->n > 0 &&
+	    expected(c->job, buf_view(out));
+}
+
 int
 again_permit(struct coordinator *c, struct error *e)
 {
@@ -63,16 +75,14 @@ again_permit(struct coordinator *c, struct error *e)
 
 	if (!finished && c->entry->state != ROSTER_ESCALATED)
 		return 0;
-	again_replacement(c, &to);
-	if (finished ? facts.life_since_record : facts.life_since)
-		c->reopen = false;
-	else if (c->items_n == 0) {
+	c->reopen = again_same(c, &to);
+	if (!(finished ? facts.life_since_record : facts.life_since) && c->items_n == c->stuck) {
 		buf_escaped(&shown, buf_view(&to), 100);
-		rc = error_set(e, EX_CRITICAL, "it was handed on already%s%s, and nothing is left of "
-		    "it to hand on: refused", to.n > 0 ? " to " : "",
-		    to.n > 0 && buf_cstr(&shown) != NULL ? buf_cstr(&shown) : "");
-	} else
-		c->reopen = to.n > 0 && expected(c->job, buf_view(&to));
+		rc = error_set(e, EX_CRITICAL, "it was handed on already%s%s, and %s: refused",
+		    to.n > 0 ? " to " : "", to.n > 0 && buf_cstr(&shown) != NULL ? buf_cstr(&shown) : "",
+		    c->stuck > 0 ? "what is left under its id cannot be moved (the findings of any run say "
+		    "why)" : "nothing is left of it to hand on");
+	}
 	/* Another death, or another try: in any case another replacement. */
 	if (rc == 0 && !c->reopen) {
 		roster_set_state(c->entry, ROSTER_KNOWN, run_now(c->job->run));

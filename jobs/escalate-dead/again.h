@@ -15,6 +15,10 @@ int again_permit(struct coordinator *c, struct error *e);
  * be handed to nobody. */
 bool again_hopeless(const struct coordinator *c);
 
+/* Would what is left of it go to the replacement that has the rest? That one is appended to
+ * ${out} in any case, if it is known. */
+bool again_same(const struct coordinator *c, struct buf *out);
+
 /* Whom it was handed on to: appended to ${out}, nothing if that is not known. */
 void again_replacement(const struct coordinator *c, struct buf *out);
 

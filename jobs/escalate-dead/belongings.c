@@ -158,7 +158,7 @@ give(struct escalate *x, struct bytes id, struct bytes key, struct bytes swarm,
 		c->items = more;
 		c->items_cap = size;
 	}
-	c->items[c->items_n++] = (struct item){ key, swarm, work_id };
+	c->items[c->items_n++] = (struct item){ .key = key, .swarm = swarm, .work_id = work_id };
 	return true;
 }
 
@@ -266,6 +266,18 @@ belongings_release(struct escalate *x)
 			discard(c->items[i].key);
 		c->items_n = 0;
 	}
+}
+
+void
+item_name(const struct item *item, struct bytes id, struct buf *out)
+{
+
+	buf_str(out, "coordinator:work:");
+	buf_bytes(out, item->swarm);
+	buf_char(out, ':');
+	buf_bytes(out, id);
+	buf_char(out, ':');
+	buf_bytes(out, item->work_id);
 }
 
 void

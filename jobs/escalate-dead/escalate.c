@@ -13,6 +13,7 @@
 #include "list.h"
 #include "misnamed.h"
 #include "report.h"
+#include "staying.h"
 #include "strikes.h"
 #include "survey.h"
 #include "transfer.h"
@@ -202,7 +203,7 @@ run_rounds(struct escalate *x, struct error *e)
 		return -1;
 	survey_decide(x);
 	findings_brake(x);
-	if (act_permit(x, e) != 0 || act_settle(x, &suspects, e) != 0)
+	if (staying_look(x, e) != 0 || act_permit(x, e) != 0 || act_settle(x, &suspects, e) != 0)
 		return -1;
 	leave_others(x);
 	roster_forget_old(&x->roster, run_now(x->run), s->liveness.roster_keep);

@@ -45,10 +45,19 @@ enum field_name {
 	FIELDS
 };
 
+/* What is in the way of moving a work item. */
+enum item_fate {
+	ITEM_MOVES,
+	ITEM_ODD,   /* it is no string */
+	ITEM_LARGE, /* it is larger than undo_value_max */
+	ITEM_TAKEN  /* its new name holds something else */
+};
+
 /* A work item of a coordinator that is not known to be alive. */
 struct item {
 	struct bytes key;            /* its own copy */
 	struct bytes swarm, work_id; /* views into it */
+	enum item_fate fate;         /* as far as staying_look knows */
 };
 
 struct escalate;
@@ -71,6 +80,7 @@ struct coordinator {
 	struct ledger ledger;        /* the escalation record, parsed */
 	struct item *items;          /* work that is certainly its own */
 	size_t items_n, items_cap;
+	size_t stuck;                /* items of which staying_look knows that they cannot be moved */
 	size_t uncertain;            /* keys that could be its own */
 	bool released;               /* it lives: its work was not looked for */
 	enum course course;

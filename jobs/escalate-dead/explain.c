@@ -8,6 +8,7 @@
 #include "holdings.h"
 #include "outlook.h"
 #include "report.h"
+#include "staying.h"
 #include "survey.h"
 
 /* Keys shown in text: the answer is to fit on a screen. */
@@ -204,6 +205,8 @@ explain_run(struct escalate *x, struct bytes id, struct error *e)
 	if (outlook_open(x, e) != 0 || survey_run(x, e) != 0 || escalate_brake(x, e) != 0)
 		return -1;
 	survey_decide(x);
+	if (staying_look(x, e) != 0)
+		return -1;
 	/* The map may have been made anew for another server. */
 	if ((c = escalate_coordinator(x, id)) == NULL || c->entry == NULL)
 		return error_set(e, EX_TEMPFAIL, "the server changed in mid-pass: ask again");

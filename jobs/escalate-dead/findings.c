@@ -6,6 +6,7 @@
 #include "coordination/keys.h"
 #include "fields.h"
 #include "misnamed.h"
+#include "staying.h"
 
 /* Redis's clock may have been set back by a little; more is no time that was. */
 #define AHEAD INT64_C(60000)
@@ -47,18 +48,34 @@ handed_on(struct coordinator *c)
 {
 	struct result *r = c->job->result;
 	const bool by_hand = c->warnings >= c->job->settings->escalate_dead.max_warnings;
+	const size_t late = c->items_n - c->stuck;
 
-	if (c->items_n > 0)
+	staying_findings(c);
+	if (late > 0)
 		result_finding(r, "late-work", SEVERITY_WARNING, c->id,
 		    "%zu work item%s under its id after its work was handed on: %s"
-		    "escalate-dead --coordinator ID --force hands on the rest", c->items_n,
-		    c->items_n == 1 ? " is" : "s are",
+		    "escalate-dead --coordinator ID --force hands on the rest", late,
+		    late == 1 ? " is" : "s are",
 		    by_hand ? "a warning set by hand does not hand it on; " : "");
 	else if (by_hand)
 		result_finding(r, "handed-on-already", SEVERITY_WARNING, c->id,
-		    "the warning set by hand does nothing: it was handed on%s%.*s, and nothing is left of "
-		    "it", c->ledger.new_id.n > 0 ? " to " : "", (int)c->ledger.new_id.n,
-		    c->ledger.new_id.n > 0 ? c->ledger.new_id.p : "");
+		    "the warning set by hand does nothing: it was handed on%s%.*s, and %s",
+		    c->ledger.new_id.n > 0 ? " to " : "", (int)c->ledger.new_id.n,
+		    c->ledger.new_id.n > 0 ? c->ledger.new_id.p : "",
+		    c->stuck > 0 ? "what is left of it cannot be moved" : "nothing is left of it");
+}
+
+static void
+left_with_work(struct coordinator *c)
+{
+	const size_t n = c->items_n - c->stuck;
+
+	staying_findings(c);
+	if (n > 0)
+		result_finding(c->job->result, "left-with-work", SEVERITY_WARNING, c->id,
+		    "it shut down cleanly and still owns %zu work item%s: "
+		    "escalate-dead --coordinator ID --force hands %s on", n, n == 1 ? "" : "s",
+		    n == 1 ? "it" : "them");
 }
 
 static void
@@ -96,7 +113,6 @@ ahead(struct coordinator *c)
 void
 findings_of(struct coordinator *c)
 {
-	struct result *r = c->job->result;
 
 	ahead(c);
 	unreadable(c);
@@ -112,11 +128,7 @@ findings_of(struct coordinator *c)
 		break;
 	case COURSE_RETIRE:
 	case COURSE_RETIRED:
-		if (c->items_n > 0)
-			result_finding(r, "left-with-work", SEVERITY_WARNING, c->id,
-			    "it shut down cleanly and still owns %zu work item%s: "
-			    "escalate-dead --coordinator ID --force hands them on", c->items_n,
-			    c->items_n == 1 ? "" : "s");
+		left_with_work(c);
 		break;
 	default:
 		break;

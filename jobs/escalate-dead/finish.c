@@ -64,6 +64,13 @@ steps_outlive(struct coordinator *c, struct error *e)
 	return rc;
 }
 
+bool
+steps_idle(const struct coordinator *c)
+{
+
+	return c->escalated_now && c->reopen && c->moved == 0;
+}
+
 static void
 document(const struct coordinator *c, const struct call *k, struct buf *out)
 {
@@ -97,7 +104,7 @@ call_hook(struct coordinator *c, const struct call *k)
 	struct escalate *x = c->job;
 	struct buf text = { 0 };
 
-	if (x->settings->hooks.on_escalation[0] == '\0' || run_dry(x->run))
+	if (x->settings->hooks.on_escalation[0] == '\0' || run_dry(x->run) || steps_idle(c))
 		return;
 	document(c, k, &text);
 	if (!text.failed)

@@ -125,6 +125,20 @@ awaited_words(const struct coordinator *c, struct buf *out)
 	}
 }
 
+/* What can still be moved, and that the rest stays. */
+static void
+rest_words(const struct coordinator *c, const char *what, struct buf *out)
+{
+	const size_t n = c->items_n - c->stuck;
+
+	if (n > 0)
+		buf_printf(out, "; %s %zu work item%s, which --coordinator ID --force hands on", what, n,
+		    n == 1 ? "" : "s");
+	if (c->stuck > 0)
+		buf_printf(out, "; %zu work item%s of it cannot be moved: another type than a string, too "
+		    "large, or the new name is taken", c->stuck, c->stuck == 1 ? "" : "s");
+}
+
 static void
 silent_words(const struct coordinator *c, struct buf *out)
 {
@@ -148,9 +162,7 @@ silent_words(const struct coordinator *c, struct buf *out)
 	case COURSE_RETIRE:
 	case COURSE_RETIRED:
 		buf_str(out, "nothing: it shut down cleanly");
-		if (c->items_n > 0)
-			buf_printf(out, "; but it owns %zu work item%s, which --coordinator ID --force "
-			    "hands on", c->items_n, c->items_n == 1 ? "" : "s");
+		rest_words(c, "but it owns", out);
 		break;
 	case COURSE_ESCALATED:
 		buf_str(out, "nothing: it was handed on");
@@ -158,9 +170,7 @@ silent_words(const struct coordinator *c, struct buf *out)
 			buf_str(out, " to ");
 			quoted(out, buf_view(&c->ledger.new_id));
 		}
-		if (c->items_n > 0)
-			buf_printf(out, "; %zu work item%s came later, which --coordinator ID --force "
-			    "hands on", c->items_n, c->items_n == 1 ? "" : "s");
+		rest_words(c, "later came", out);
 		break;
 	default:
 		buf_str(out, "nothing");

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "steps.h"
 
 /* Lines, and entries of each kind in JSON. */
 #define LINES_MAX 50
@@ -22,7 +23,7 @@ count_one(const struct coordinator *c, struct tally *t)
 		t->alive++;
 	t->silent += c->course == COURSE_WAIT;
 	if (c->escalated_now)
-		t->escalated++;
+		t->escalated += !steps_idle(c);
 	else if (c->course == COURSE_SUSPECT || c->course == COURSE_ESCALATE ||
 	    c->course == COURSE_RESUME)
 		t->suspects++;
@@ -146,7 +147,13 @@ say_one(struct escalate *x, const struct coordinator *c)
 	duration_human(c->judgement.silence, silence, sizeof(silence));
 	if (buf_cstr(&id) == NULL)
 		return;
-	if (c->escalated_now)
+	if (steps_idle(c))
+		result_say(x->result, "  %s: nothing of what is left was moved", buf_cstr(&id));
+	else if (c->escalated_now && c->reopen)
+		result_say(x->result, "  %s: what was left %s to %.*s, %" PRId64 " work item%s moved",
+		    buf_cstr(&id), dry ? "would be handed on" : "is handed on", (int)c->ledger.new_id.n,
+		    c->ledger.new_id.p, c->moved, c->moved == 1 ? "" : "s");
+	else if (c->escalated_now)
 		result_say(x->result, "  %s: dead, silent for %s: %s to %.*s, %" PRId64 " work item%s "
 		    "moved", buf_cstr(&id), silence, dry ? "would be handed on" : "handed on",
 		    (int)c->ledger.new_id.n, c->ledger.new_id.p, c->moved, c->moved == 1 ? "" : "s");

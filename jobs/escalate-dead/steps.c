@@ -313,16 +313,20 @@ call_replacement(struct coordinator *c, struct error *e)
 	if (rc == 0 && end == STORE_ALIVE)
 		rc = came_back(c, e);
 	else if (rc == 0 && end == STORE_SET && c->ledger.stage == LEDGER_SPAWNED &&
-	    (rc = call_open(&k, c, e)) == 0)
-		rc = publish(&k, moved, &told, e);
+	    (rc = call_open(&k, c, e)) == 0) {
+		told = c->reopen && here == 0; /* there is nothing to tell */
+		if (!told)
+			rc = publish(&k, moved, &told, e);
+	}
 	if (rc == 0 && told) {
 		c->escalated_now = true;
 		roster_set_state(c->entry, ROSTER_ESCALATED, run_now(x->run));
 		c->moved = moved = c->reopen ? here : moved;
+	}
+	if (rc == 0 && told && !steps_idle(c))
 		result_action(x->result, "escalate", c->id, "%s to %.*s: %" PRId64 " work item%s moved, "
 		    "%" PRId64 " left", run_dry(x->run) ? "would be handed on" : "handed on",
 		    (int)c->ledger.new_id.n, c->ledger.new_id.p, moved, moved == 1 ? "" : "s", c->left);
-	}
 	buf_free(&names);
 	call_close(&k);
 	return rc;
@@ -335,7 +339,9 @@ steps_hand_on(struct coordinator *c, struct error *e)
 	enum transfer_end end = TRANSFER_DONE;
 	bool go, alive;
 
-	evidence_log(c);
+	/* Of what is left of one that was handed on nothing is detected. */
+	if (!c->reopen)
+		evidence_log(c);
 	if (begin(c, &go, &alive, e) != 0)
 		return -1;
 	if (alive)

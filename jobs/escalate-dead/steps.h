@@ -12,6 +12,9 @@
  * between it is withdrawn. What is wrong with this one only is in the result. -1 with ${e} ends
  * the run (EX_TEMPFAIL: the time is up). */
 int steps_hand_on(struct coordinator *c, struct error *e);
+/* Did it end without anything to tell: of one that was handed on before nothing more could be
+ * moved? */
+bool steps_idle(const struct coordinator *c);
 /* The hook, and the record is complete. */
 int steps_finish(struct coordinator *c, struct error *e);
 /* Work back, record and spawn request away. ${by_person}: --cancel; else because the owner lives. The record

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordination/keys.h"
+#include "belongings.h"
 #include "coordination/record.h"
 #include "fields.h"
 #include "moved.h"
 #include "redis/script.h"
+#include "staying.h"
 #include "store.h"
 
 #define BATCH 50
@@ -145,12 +146,7 @@ address(struct batch *b, struct parcel *p)
 	const char *why;
 	bool ok = true;
 
-	buf_str(&p->new_key, "coordinator:work:");
-	buf_bytes(&p->new_key, p->item->swarm);
-	buf_char(&p->new_key, ':');
-	buf_bytes(&p->new_key, b->new_id);
-	buf_char(&p->new_key, ':');
-	buf_bytes(&p->new_key, p->item->work_id);
+	item_name(p->item, b->new_id, &p->new_key);
 	if ((record = record_parse(buf_view(&p->value), &why)) != NULL) {
 		snprintf(now, sizeof(now), "%" PRId64, run_now(b->c->job->run));
 		record_quote(&from, b->c->id);
@@ -190,21 +186,12 @@ on_moved(void *ctx, size_t tag, const struct reply *r)
 		(void)reply_fail(r, b->e, "moving a work item");
 }
 
-/* Items that stay: the finding says which and why. */
-static bool
-stays(struct coordinator *c, const struct parcel *p)
+static enum item_fate
+fate_of(const struct coordinator *c, const struct parcel *p)
 {
-	struct result *result = c->job->result;
 
-	if (p->odd)
-		result_finding(result, "work-wrong-type", SEVERITY_WARNING, p->item->key,
-		    "this work item is not a string and stays with a dead coordinator");
-	else if (p->value.n > (size_t)c->job->settings->reap_stale.undo_value_max)
-		result_finding(result, "work-too-large", SEVERITY_WARNING, p->item->key,
-		    "this work item is larger than undo_value_max and stays with a dead coordinator");
-	else
-		return false;
-	return true;
+	return p->odd ? ITEM_ODD :
+	    p->value.n > (size_t)c->job->settings->reap_stale.undo_value_max ? ITEM_LARGE : ITEM_MOVES;
 }
 
 static int
@@ -215,6 +202,7 @@ send_batch(struct batch *b, const struct script *script)
 	struct buf moved = { 0 }, record = { 0 };
 	struct store_life life;
 	char least[24], keep[24];
+	enum item_fate fate;
 	struct parcel *p;
 	size_t i;
 	int rc = 0;
@@ -226,9 +214,11 @@ send_batch(struct batch *b, const struct script *script)
 		rc = -1;
 	for (i = 0; i < b->n && rc == 0; i++) {
 		p = &b->parcels[i];
-		if (p->pttl == -2 || stays(c, p)) {
-			if (p->pttl != -2)
-				c->left++;
+		if (p->pttl == -2)
+			continue;
+		if ((fate = fate_of(c, p)) != ITEM_MOVES) {
+			staying_finding(c, p->item->key, fate, b->new_id);
+			c->left++;
 			continue;
 		}
 		if (!address(b, p)) {
@@ -285,9 +275,7 @@ settle(struct batch *b, enum transfer_end *end)
 			*end = TRANSFER_LOST;
 		else if (strcmp(p->answer, "taken") == 0) {
 			c->left++;
-			result_finding(result, "work-name-taken", SEVERITY_WARNING, p->item->key,
-			    "its new name under %.*s holds something else: neither was touched",
-			    (int)b->new_id.n, b->new_id.p);
+			staying_finding(c, p->item->key, ITEM_TAKEN, b->new_id);
 		} else if (strcmp(p->answer, "kind") == 0 || strcmp(p->answer, "changed") == 0) {
 			c->left++;
 			result_finding(result, "work-changed", SEVERITY_WARNING, p->item->key,

@@ -216,3 +216,91 @@ def test_flushed_after_the_judgement(job, proxy, state, r):
     done = escalate.json()
     assert done.exit == 75 and done_it, done
     assert not state.spawns() and state.record("dead") is None
+
+
+# What cannot be moved
+
+STAYS = {"work-wrong-type": lambda r, key: (r.delete(key), r.rpush(key, "x")),
+         "work-too-large": lambda r, key: r.set(key, "x" * 1_100_000)}
+
+
+@pytest.mark.parametrize("code", STAYS)
+def test_what_has_to_stay_is_named_on_each_run(escalate, state, r, code):
+    """It did not come later, and --force does not hand it on."""
+    state.silent("a")
+    key = state.work("a", "w")
+    STAYS[code](r, key)
+    for _ in range(2):
+        escalate.json()
+    for _ in range(3):
+        done = escalate.json()
+        assert done.exit == 1 and done.finding_codes() == [code], done
+        assert done.findings()[0]["key"] == key
+    told = escalate.json("--explain", "a").json["escalate_dead"]["next"]["escalate_dead"]
+    assert "cannot be moved" in told and "--force" not in told, told
+    new, before = next(iter(state.spawns())), state.record("a")
+    done = forced(escalate, "a")
+    assert done.exit == 2 and "cannot be moved" in done.json["error"], done
+    assert "Dead coordinator" not in done.stderr and done.count("escalated") == 0
+    assert set(state.spawns()) == {new} and state.record("a") == before
+    # what can be moved is, the rest stays
+    late = state.work("a", "late")
+    done = escalate.json()
+    assert set(done.finding_codes()) == {code, "late-work"}, done
+    assert "1 work item is" in done.findings("late-work")[0]["text"]
+    done = forced(escalate, "a")
+    assert done.exit == 1 and done.count("work-moved") == 1 and done.count("escalated") == 1, done
+    assert "Dead coordinator" not in done.stderr and not r.exists(late) and r.exists(key)
+    assert "1 work item moved" in done.stderr, done
+
+
+def test_a_name_that_is_taken_is_named_on_each_run(escalate, state, r):
+    state.silent("a")
+    state.work("a", "w1")
+    to_the_end(escalate)
+    new = next(iter(state.spawns()))
+    late = state.work("a", "late")
+    r.set(f"coordinator:work:s:{new}:late", "another")
+    for _ in range(2):
+        done = escalate.json()
+        assert done.exit == 1 and done.finding_codes() == ["work-name-taken"], done
+    assert new in done.findings()[0]["text"]
+    assert forced(escalate, "a").exit == 2
+    r.delete(f"coordinator:work:s:{new}:late")
+    assert escalate.json().finding_codes() == ["late-work"]
+    assert forced(escalate, "a").exit == 0 and not r.exists(late)
+
+
+def test_work_that_vanishes_before_it_is_handed_on(job, proxy, state, r):
+    """Nothing was moved: nothing is told, and nobody was detected."""
+    escalate = job("escalate-dead", QUICK, url=proxy.url)
+    state.silent("a")
+    state.work("a", "w1")
+    to_the_end(escalate)
+    late = state.work("a", "late")
+    heard = r.pubsub()
+    heard.subscribe("swarm:s:coordinator:dead")
+    heard.get_message(timeout=5)
+
+    def finish(_, words):
+        if words[0].upper() == b"EVALSHA" and b"coordinator:escalation:a" in words:
+            r.delete(late)
+
+    proxy.on_command = finish
+    done = forced(escalate, "a")
+    assert done.exit == 0 and done.count("escalated") == 0, done
+    assert done.actions() == [] and "Dead coordinator" not in done.stderr
+    assert state.record("a")["status"] == "complete"
+    r.publish("swarm:s:coordinator:dead", "end")
+    assert heard.get_message(timeout=5)["data"] == b"end"
+    assert escalate.json().exit == 0
+
+
+@pytest.mark.parametrize("code", STAYS)
+def test_what_has_to_stay_of_one_that_left(escalate, state, r, code):
+    state.roster("a", "retired", first=60 * MINUTE, life=50 * MINUTE, seen=50 * MINUTE)
+    STAYS[code](r, state.work("a", "w"))
+    assert escalate.json().finding_codes() == [code]
+    state.work("a", "w2")
+    done = escalate.json()
+    assert set(done.finding_codes()) == {code, "left-with-work"}, done

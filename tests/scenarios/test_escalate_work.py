@@ -85,7 +85,7 @@ def test_of_another_type_it_stays(escalate, state, r):
     assert differences(before, snapshot(r, "coordinator:work:s:dead:*")) == []
     assert r.exists(f"coordinator:work:s:{new}:w")
     assert state.record("dead")["workLeft"] == 2
-    assert escalate.json().finding_codes() == ["late-work"]
+    assert escalate.json().finding_codes() == ["work-wrong-type"]
 
 
 def test_too_large_to_move(job, state, r):

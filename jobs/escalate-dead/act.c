@@ -103,8 +103,13 @@ settle(struct coordinator *c, bool *suspects, struct error *e)
 		result_action(result, "retire", c->id,
 		    "it took its heartbeat away before it expired: a clean shutdown");
 		break;
-	case COURSE_ESCALATED:
 	case COURSE_RESURRECTED:
+		become(c, ROSTER_ESCALATED);
+		/* Its next death is another one, also if no run sees its heartbeat change. */
+		if (fields_outlived(c) && c->entry->last_life <= c->entry->since)
+			c->entry->last_life = c->entry->since + 1;
+		break;
+	case COURSE_ESCALATED:
 		become(c, ROSTER_ESCALATED);
 		break;
 	case COURSE_BACK:

@@ -198,6 +198,17 @@ left(const struct coordinator *c, bool believed)
 	return roster_left(c->entry) && c->was.known && (c->was.heartbeat != 0 || believed);
 }
 
+bool
+fields_outlived(const struct coordinator *c)
+{
+	const int64_t age = run_now(c->job->run) - c->stamp;
+
+	return c->ledger.stage == LEDGER_COMPLETE && !c->ledger.ours &&
+	    c->form == HEARTBEAT_READABLE && !c->judgement.skewed &&
+	    age <= c->job->settings->escalate_dead.dead_after &&
+	    c->ledger.timestamp != INT64_MAX && c->stamp > c->ledger.timestamp;
+}
+
 struct facts
 fields_facts(const struct coordinator *c)
 {

@@ -23,6 +23,10 @@ int fields_judge(struct coordinator *c);
 void fields_parse(struct coordinator *c);
 /* Everything that course_of wants to know. */
 struct facts fields_facts(const struct coordinator *c);
+/* Was the heartbeat that is there written after the escalation record of another process? By both
+ * their clocks, the one of the heartbeat being right: its owner has lived since, though this may be the
+ * first sight of it. */
+bool fields_outlived(const struct coordinator *c);
 /* What --override-brake would make of one that the brake covers. */
 enum course fields_unbraked(const struct coordinator *c);
 

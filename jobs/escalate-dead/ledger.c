@@ -81,6 +81,28 @@ stage_of(struct bytes status, bool ours)
 	return LEDGER_FOREIGN;
 }
 
+/* Below it no escalation was made (ms, 2001): a clock that was never set. */
+#define TIME_LEAST INT64_C(1000000000000)
+
+/*
+ * Is what it says about this coordinator, and can it be? A finished record stands in the way of every
+ * later run, so one that says to nobody, to the dead one itself, or at no time is not believed; one that
+ * is still to be gone on with is, and gets what it lacks. An id that is no text is not told by one.
+ */
+static bool
+believable(const struct record *record, struct bytes dead, const struct ledger *l)
+{
+	struct bytes text;
+
+	if (bytes_is_utf8(dead) && memchr(dead.p, '\0', dead.n) == NULL &&
+	    record_text(record, "deadCoordinatorId", &text) && !bytes_equal(text, dead))
+		return false;
+	if (l->ours || l->stage != LEDGER_COMPLETE)
+		return true;
+	return l->timestamp >= TIME_LEAST && (!record_text(record, "newCoordinatorId", &text) ||
+	    (text.n > 0 && !bytes_equal(text, dead)));
+}
+
 static void
 parse_swarms(const struct record *record, struct bytes value, struct ledger *l)
 {
@@ -135,6 +157,10 @@ ledger_parse(struct bytes dead, struct bytes value, struct ledger *l)
 	parse_swarms(record, value, l);
 	if (l->ours && l->new_id.n == 0)
 		l->stage = LEDGER_FOREIGN; /* to be adopted: it then has one */
+	if (!believable(record, dead, l)) {
+		l->stage = LEDGER_UNREADABLE;
+		ledger_disown(l);
+	}
 	record_free(record);
 }
 

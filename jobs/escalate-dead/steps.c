@@ -58,8 +58,8 @@ settled(struct coordinator *c, bool *go)
 		return !facts.life_since_record && facts.force == 0;
 	case LEDGER_UNREADABLE:
 		result_finding(c->job->result, "escalation-unreadable", SEVERITY_WARNING, c->id,
-		    "coordinator:escalation: of a dead coordinator holds something that is no "
-		    "escalation record: not handed on while it is there");
+		    "coordinator:escalation: of a dead coordinator holds something that is no escalation "
+		    "record of it, or one that is finished for nobody: not handed on while it is there");
 		return true;
 	case LEDGER_FOREIGN:
 		if (!again_hopeless(c))

@@ -178,3 +178,54 @@ def test_a_time_in_the_roster_that_has_not_come(escalate, state, r):
     state.roster("c", first=60 * MINUTE, life=-60 * MINUTE, seen=5 * MINUTE, heartbeat=b"before")
     state.heartbeat("c")
     assert "roster-ahead" not in escalate.json().finding_codes()
+
+
+def finished(state, ident, ago, **more):
+    """As another process leaves it."""
+    state.r.set(f"coordinator:escalation:{ident}", json.dumps(
+        {"deadCoordinatorId": ident, "newCoordinatorId": "theirs", "swarmId": "s",
+         "status": "complete", "timestamp": state.now() - ago, **more}), ex=3600)
+
+
+@pytest.mark.parametrize("lived", [True, False])
+def test_a_finished_record_and_a_heartbeat_that_one_run_sees(escalate, state, r, lived):
+    """It was written after the record: the next death is another one. Else it is what is left."""
+    finished(state, "a", ago=30 * MINUTE if lived else 0)
+    state.heartbeat("a", age=1000)
+    key = state.work("a", "w")
+    state.alive("theirs")
+    done = escalate.json()
+    assert done.finding_codes() == ["resurrected"], done
+    r.delete("blocking:heartbeat:a")
+    entry = state.entry("a")
+    entry[1:3] = [int(entry[1]) - 5 * MINUTE, int(entry[2]) - 5 * MINUTE]
+    for i in (6, 8, 9, 10):
+        entry[i] = max(0, int(entry[i]) - 5 * MINUTE)
+    r.hset("coordkeep:roster", "a", " ".join(map(str, entry)))
+    state.alive("theirs")
+    if not lived:
+        assert escalate.json().finding_codes() == ["late-work"]
+        assert r.exists(key)
+        return
+    for n in range(3):
+        done = escalate.json()
+        assert done.exit == 0, done
+    assert done.count("escalated") == 1 and not r.exists(key)
+    assert "theirs" not in state.spawns() and len(state.spawns()) == 1
+
+
+@pytest.mark.parametrize("wrong", [
+    {"timestamp": 1}, {"newCoordinatorId": "a"}, {"newCoordinatorId": ""},
+    {"deadCoordinatorId": "b"}], ids=lambda w: next(iter(w)) + str(next(iter(w.values()))))
+def test_a_finished_record_that_is_not_believed(escalate, state, r, wrong):
+    state.silent("a")
+    key = state.work("a", "w")
+    finished(state, "a", ago=MINUTE, **wrong)
+    record = r.get("coordinator:escalation:a")
+    by_hand(r, "a")
+    for _ in range(2):
+        done = escalate.json()
+        assert done.exit == 1 and done.finding_codes() == ["escalation-unreadable"], done
+    assert r.get("coordinator:escalation:a") == record and not state.spawns()
+    r.delete("coordinator:escalation:a")
+    assert escalate.json().count("escalated") == 1 and not r.exists(key)

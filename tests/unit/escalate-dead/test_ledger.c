@@ -40,6 +40,16 @@ static const struct {
 	{ "{\"status\":\"else\",\"newCoordinatorId\":\"n\",\"incarnation\":7}", LEDGER_FOREIGN, "n",
 	    true },
 	{ "{\"status\":\"in_progress\",\"incarnation\":7}", LEDGER_FOREIGN, "", true },
+	/* Of somebody else, or finished for nobody. */
+	{ "{\"status\":\"pending\",\"newCoordinatorId\":\"n\",\"deadCoordinatorId\":\"dead\"}",
+	    LEDGER_FOREIGN, "n", false },
+	{ "{\"status\":\"pending\",\"newCoordinatorId\":\"n\",\"deadCoordinatorId\":\"other\"}",
+	    LEDGER_UNREADABLE, "", false },
+	{ "{\"status\":\"spawned\",\"newCoordinatorId\":\"n\",\"incarnation\":7,"
+	    "\"deadCoordinatorId\":\"other\"}", LEDGER_UNREADABLE, "", true },
+	{ "{\"status\":\"pending\",\"newCoordinatorId\":\"\"}", LEDGER_FOREIGN, "", false },
+	{ "{\"status\":\"complete\",\"newCoordinatorId\":\"\"}", LEDGER_UNREADABLE, "", false },
+	{ "{\"status\":\"complete\",\"newCoordinatorId\":\"dead\"}", LEDGER_UNREADABLE, "", false },
 };
 
 START_TEST(test_parse)
@@ -55,6 +65,30 @@ START_TEST(test_parse)
 	ck_assert_int_eq(l.timestamp, INT64_MAX);
 	ledger_free(&l);
 	ck_assert_int_eq(l.stage, LEDGER_NONE);
+}
+END_TEST
+
+/* When it was finished: not in 1970. */
+START_TEST(test_time)
+{
+	static const struct {
+		const char *value;
+		enum ledger_stage stage;
+	} times[] = {
+		{ "{\"status\":\"complete\",\"timestamp\":1700000000000}", LEDGER_COMPLETE },
+		{ "{\"status\":\"complete\",\"timestamp\":1700000000}", LEDGER_COMPLETE },
+		{ "{\"status\":\"complete\",\"timestamp\":1}", LEDGER_UNREADABLE },
+		{ "{\"status\":\"complete\",\"timestamp\":86400}", LEDGER_UNREADABLE },
+		{ "{\"status\":\"complete\",\"timestamp\":1,\"incarnation\":7,"
+		    "\"newCoordinatorId\":\"n\"}", LEDGER_COMPLETE },
+		{ "{\"status\":\"pending\",\"timestamp\":1}", LEDGER_FOREIGN },
+	};
+	struct ledger l = { 0 };
+
+	ledger_parse(B("dead"), bytes_str(times[_i].value), &l);
+	ck_assert_msg(l.stage == times[_i].stage, "%s: %s", times[_i].value,
+	    ledger_stage_name(l.stage));
+	ledger_free(&l);
 }
 END_TEST
 
@@ -216,6 +250,7 @@ suite_ledger(void)
 	TCase *t = tcase_create("ledger");
 
 	tcase_add_loop_test(t, test_parse, 0, (int)(sizeof(rows) / sizeof(rows[0])));
+	tcase_add_loop_test(t, test_time, 0, 6);
 	tcase_add_test(t, test_life);
 	tcase_add_test(t, test_adopt);
 	tcase_add_test(t, test_messages);

@@ -103,6 +103,13 @@ settle(struct coordinator *c, bool *suspects, struct error *e)
 		result_action(result, "retire", c->id,
 		    "it took its heartbeat away before it expired: a clean shutdown");
 		break;
+	case COURSE_GONE:
+		if (c->entry->state == ROSTER_AWAITED) {
+			become(c, ROSTER_RETIRED);
+			result_action(result, "retire", c->id,
+			    "it was never seen, but its spawn request is gone and so is all its work: over");
+		}
+		break;
 	case COURSE_RESURRECTED:
 		become(c, ROSTER_ESCALATED);
 		/* Its next death is another one, also if no run sees its heartbeat change. */

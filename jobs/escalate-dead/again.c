@@ -15,20 +15,14 @@ again_replacement(const struct coordinator *c, struct buf *out)
 		buf_str(out, new_id);
 }
 
-/* Is it there, or still to come? */
+/* Is it there, or still to come? One that is overdue may never come. */
 static bool
 expected(const struct escalate *x, struct bytes id)
 {
 	const struct coordinator *c = escalate_find(x, id);
-	const struct field *spawn;
 
-	if (c == NULL || c->entry == NULL)
-		return false;
-	spawn = &c->fields[FIELD_SPAWN];
-	return c->course == COURSE_AWAIT ||
-	    (c->judgement.verdict == VERDICT_ALIVE && c->fields[FIELD_HEARTBEAT].there) ||
-	    (c->course == COURSE_OVERDUE && spawn->there && !spawn->odd &&
-	        ledger_spawn_pending(buf_view(&spawn->value)));
+	return c != NULL && c->entry != NULL && (c->course == COURSE_AWAIT ||
+	    (c->judgement.verdict == VERDICT_ALIVE && c->fields[FIELD_HEARTBEAT].there));
 }
 
 bool

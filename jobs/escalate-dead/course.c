@@ -108,8 +108,10 @@ course_of(const struct facts *f)
 	/* A person took it back, or its owner lives: whatever else is true. */
 	if (f->stage == LEDGER_CANCELLING)
 		return COURSE_WITHDRAW;
+	/* Whose request was taken, and whose work is all done, has come and gone between two runs. */
 	if (f->state == ROSTER_AWAITED && f->force == 0)
-		return f->overdue ? COURSE_OVERDUE : COURSE_AWAIT;
+		return !f->overdue ? COURSE_AWAIT :
+		    f->asked_for || f->work ? COURSE_OVERDUE : COURSE_GONE;
 	if (f->hold && f->force == 0)
 		return COURSE_HOLD;
 	if (f->life_now || (f->verdict == VERDICT_ALIVE && f->heartbeat))

@@ -31,6 +31,7 @@ struct facts {
 	bool brake;
 	int force;                /* --force for this id */
 	bool overdue;             /* awaited for longer than spawn_timeout */
+	bool asked_for;           /* its spawn request is there, or work that may be its own */
 };
 
 enum course {
@@ -43,7 +44,7 @@ enum course {
 	COURSE_WITHDRAW,    /* take back what a run began: its owner lives, or a person says so */
 	COURSE_RETIRE,      /* a clean shutdown, seen now */
 	COURSE_RETIRED,     /* one seen before */
-	COURSE_GONE,        /* reaped, and it owned nothing to hand on */
+	COURSE_GONE,        /* reaped, or a replacement that took its request: it owns nothing to hand on */
 	COURSE_ESCALATED,   /* handed on: only late work is of interest */
 	COURSE_RESURRECTED, /* handed on, and alive */
 	COURSE_BACK,        /* the same, and the record has expired: an ordinary coordinator again */

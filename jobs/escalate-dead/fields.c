@@ -236,6 +236,7 @@ fields_facts(const struct coordinator *c)
 		    x->options->force : 0,
 		.overdue = entry->state == ROSTER_AWAITED &&
 		    now - entry->since > x->settings->escalate_dead.spawn_timeout,
+		.asked_for = c->fields[FIELD_SPAWN].there || c->uncertain > 0,
 	};
 
 	/* Another process's clock is not Redis's: what counts is life after the

@@ -73,8 +73,9 @@ left_with_work(struct coordinator *c)
 	staying_findings(c);
 	if (n > 0)
 		result_finding(c->job->result, "left-with-work", SEVERITY_WARNING, c->id,
-		    "it shut down cleanly and still owns %zu work item%s: "
-		    "escalate-dead --coordinator ID --force hands %s on", n, n == 1 ? "" : "s",
+		    "%s and %s %zu work item%s: escalate-dead --coordinator ID --force hands %s on",
+		    c->entry->last_seen != 0 ? "it shut down cleanly" : "it was never seen, its spawn request "
+		    "is gone,", c->entry->last_seen != 0 ? "still owns" : "it owns", n, n == 1 ? "" : "s",
 		    n == 1 ? "it" : "them");
 }
 

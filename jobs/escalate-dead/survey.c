@@ -91,7 +91,8 @@ look_at_rest(struct escalate *x, struct error *e)
 
 	while ((c = escalate_next(x, &at)) != NULL)
 		if (ask(c, FIELD_HEARTBEAT, e) != 0 ||
-		    (!(c->judged && c->entry->life_now) && ask(c, FIELD_ACTIVITY, e) != 0))
+		    (!(c->judged && c->entry->life_now) && ask(c, FIELD_ACTIVITY, e) != 0) ||
+		    (c->judged && c->entry->state == ROSTER_AWAITED && ask(c, FIELD_SPAWN, e) != 0))
 			return -1;
 	return drain(x, e);
 }
@@ -210,7 +211,7 @@ await(struct escalate *x, struct bytes id, int64_t since, struct error *e)
 	roster_set_state(entry, ROSTER_AWAITED, run_now(x->run));
 	if (since > 0 && since < entry->since)
 		entry->since = since;
-	return 0;
+	return ask(c, FIELD_SPAWN, e) != 0 ? -1 : drain(x, e);
 }
 
 static int

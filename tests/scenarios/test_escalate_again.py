@@ -68,16 +68,41 @@ def test_late_work_goes_where_the_rest_went(escalate, state, r, there):
         assert set(state.works()) == {"coordinator:work:s:a:w1", "coordinator:work:s:a:late"}
 
 
-def test_late_work_whose_replacement_never_came_goes_to_another(escalate, state, r):
+@pytest.mark.parametrize("asked", ["pending", "gone"])
+def test_late_work_whose_replacement_never_came_goes_to_another(escalate, state, r, asked):
     state.silent("a")
     state.work("a", "w1")
     to_the_end(escalate)
     new = next(iter(state.spawns()))
-    r.delete(f"coordinator:spawn:{new}")
+    if asked == "gone":
+        r.delete(f"coordinator:spawn:{new}")
     state.roster(new, "awaited", first=60 * MINUTE, since=60 * MINUTE)
     late = state.work("a", "late")
     assert forced(escalate, "a").exit == 0
-    assert not r.exists(late) and len(state.spawns()) == 1 and new not in state.spawns()
+    other, = set(state.spawns()) - {new}
+    assert not r.exists(late) and set(state.works()) == {
+        f"coordinator:work:s:{new}:w1", f"coordinator:work:s:{other}:late"}
+
+
+def test_a_replacement_that_came_and_went_between_two_runs(escalate, state, r):
+    """Its request was taken and its work is done: it is over, and nobody is asked for again."""
+    state.silent("a")
+    key = state.work("a", "w1")
+    to_the_end(escalate)
+    new = next(iter(state.spawns()))
+    moved = f"coordinator:work:s:{new}:w1"
+    state.roster(new, "awaited", first=60 * MINUTE, since=60 * MINUTE)
+    assert escalate.json().finding_codes() == ["replacement-overdue"]
+    r.delete(f"coordinator:spawn:{new}")
+    assert escalate.json().finding_codes() == ["replacement-overdue"]
+    r.delete(moved)
+    done = escalate.json()
+    assert done.exit == 0 and [a["action"] for a in done.actions()] == ["retire"], done
+    assert "request is gone" in done.actions()[0]["text"] and state.state(new) == "retired"
+    done = escalate.json()
+    assert done.exit == 0 and done.actions() == [] and not state.spawns(), done
+    assert "waits" not in escalate.run("--explain", new).stdout
+    assert forced(escalate, "a").exit == 2 and not r.exists(key)
 
 
 def test_cut_off_while_late_work_is_moved(escalate, state, r):

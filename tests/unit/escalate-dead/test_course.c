@@ -106,8 +106,15 @@ static const struct row {
 	{ "awaited", { .state = ROSTER_AWAITED, .verdict = VERDICT_MISSING, .work = true },
 	    COURSE_AWAIT },
 	{ "awaited, overdue",
-	    { .state = ROSTER_AWAITED, .verdict = VERDICT_MISSING, .overdue = true },
+	    { .state = ROSTER_AWAITED, .verdict = VERDICT_MISSING, .overdue = true,
+	        .asked_for = true }, COURSE_OVERDUE },
+	{ "awaited, overdue, it was taken",
+	    { .state = ROSTER_AWAITED, .verdict = VERDICT_MISSING, .overdue = true, .work = true },
 	    COURSE_OVERDUE },
+	{ "awaited, taken, and nothing is left",
+	    { .state = ROSTER_AWAITED, .verdict = VERDICT_MISSING, .overdue = true }, COURSE_GONE },
+	{ "awaited, taken, and nothing is left, not for long",
+	    { .state = ROSTER_AWAITED, .verdict = VERDICT_MISSING }, COURSE_AWAIT },
 	{ "awaited, warned out",
 	    { .state = ROSTER_AWAITED, .verdict = VERDICT_MISSING, .warning = true,
 	        .warned_out = true }, COURSE_AWAIT },
@@ -176,7 +183,7 @@ random_facts(unsigned int *seed)
 		.life_since_record = ANY, .left = ANY, .work = ANY, .activity = ANY, .warning = ANY,
 		.warning_odd = ANY, .warned_out = ANY,
 		.stage = (enum ledger_stage)(rand_r(seed) % (LEDGER_CANCELLING + 1)),
-		.hold = ANY, .brake = ANY, .force = rand_r(seed) % 3, .overdue = ANY,
+		.hold = ANY, .brake = ANY, .force = rand_r(seed) % 3, .overdue = ANY, .asked_for = ANY,
 	};
 #undef ANY
 	return f;

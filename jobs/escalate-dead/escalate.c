@@ -82,7 +82,7 @@ escalate_load(struct escalate *x, struct error *e)
 {
 
 	if (roster_load(x->client, &x->roster, e) != 0 ||
-	    holds_load(x->client, &x->holds, e) != 0)
+	    run_load_holds(x->run, &x->holds, e) != 0)
 		return -1;
 	return baseline_load(x->client, buf_cstr(&x->baseline_file), &x->baseline,
 	    &x->has_baseline, e);

@@ -42,6 +42,18 @@ evidence_hold(const struct coordinator *c)
 	return until != NULL ? *until : 0;
 }
 
+void
+evidence_hold_words(const struct coordinator *c, struct buf *out)
+{
+
+	if (evidence_hold(c) == HOLD_UNREADABLE)
+		buf_str(out, "without an end: its entry in " HOLD_KEY " is no time");
+	else {
+		buf_str(out, "until ");
+		evidence_when(c, evidence_hold(c), out);
+	}
+}
+
 bool
 evidence_taken_back(const struct coordinator *c)
 {

@@ -21,8 +21,10 @@ void evidence_when(const struct coordinator *c, int64_t at, struct buf *out);
 /* The log of a detection: "Dead coordinator detected: <id>", evidence and timeline. */
 void evidence_log(const struct coordinator *c);
 
-/* Until when it is on hold; 0 = it is not. */
+/* Until when it is on hold; 0 = it is not; HOLD_UNREADABLE: nobody can tell. */
 int64_t evidence_hold(const struct coordinator *c);
+/* "until 12s ago (2026-...)", or that it has no end. */
+void evidence_hold_words(const struct coordinator *c, struct buf *out);
 /* Was it taken back with --cancel, and has it shown nothing since? */
 bool evidence_taken_back(const struct coordinator *c);
 

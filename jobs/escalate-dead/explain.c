@@ -67,8 +67,8 @@ say_standing(struct escalate *x, const struct coordinator *c, struct buf *text)
 		say(x, "Escalation", text);
 	}
 	if (evidence_hold(c) != 0) {
-		buf_str(text, "on hold, until ");
-		evidence_when(c, evidence_hold(c), text);
+		buf_str(text, "on hold, ");
+		evidence_hold_words(c, text);
 		say(x, "Hold", text);
 	}
 	if (x->paused) {
@@ -179,7 +179,7 @@ explain_json(struct escalate *x, const struct coordinator *c, const struct holdi
 	set_text(next, "reap_stale", text);
 	(void)json_object_set_new(o, "hold",
 	    json_boolean(holds_cover(&x->holds, c->id, run_now(x->run))));
-	if (evidence_hold(c) != 0)
+	if (evidence_hold(c) != 0 && evidence_hold(c) != HOLD_UNREADABLE)
 		(void)json_object_set_new(o, "hold_until", json_integer(evidence_hold(c)));
 	(void)json_object_set_new(o, "paused", json_boolean(x->paused));
 	(void)json_object_set_new(o, "braked", json_boolean(x->braked));

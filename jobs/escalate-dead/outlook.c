@@ -203,8 +203,8 @@ outlook_escalate(const struct coordinator *c, struct buf *out)
 		awaited_words(c, out);
 		break;
 	case COURSE_HOLD:
-		buf_str(out, "nothing while it is on hold, until ");
-		date(out, evidence_hold(c));
+		buf_str(out, "nothing while it is on hold, ");
+		evidence_hold_words(c, out);
 		buf_str(out, "; its work is kept from expiring");
 		break;
 	case COURSE_BRAKED:

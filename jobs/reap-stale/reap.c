@@ -63,7 +63,7 @@ reap_open(struct reap *r, struct run *run, struct error *e)
 	if ((r->deleter = deleter_new(r, e)) == NULL)
 		return -1;
 	if (roster_load(r->client, &r->roster, e) != 0 ||
-	    holds_load(r->client, &r->holds, e) != 0)
+	    run_load_holds(run, &r->holds, e) != 0)
 		return -1;
 	return baseline_load(r->client, buf_cstr(&r->baseline_file), &r->baseline,
 	    &r->has_baseline, e);

@@ -198,7 +198,7 @@ prepare(struct fixer *f, struct run *r, bool pressure, struct error *e)
 	policy_make(&f->policy, run_settings(r), pressure);
 	if ((f->rows = calloc(f->policy.rows, sizeof(*f->rows))) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
-	if (!run_forced(r) && holds_load(f->client, &f->holds, e) != 0)
+	if (!run_forced(r) && run_load_holds(r, &f->holds, e) != 0)
 		return -1;
 	return write_prepare(f, e);
 }

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "coordination/hash.h"
 
 #define BASELINE_KEY "coordkeep:baseline"
 #define FILE_MAX 4096
@@ -84,7 +85,9 @@ baseline_load(struct client *c, const char *file, struct baseline *b, bool *foun
 		*found = parse(s, b);
 		if (!*found)
 			log_warn("baseline-damaged", "%s cannot be read", BASELINE_KEY);
-	} else if (!reply_is_nil(r))
+	} else if (hash_is_wrong_type(r))
+		rc = hash_wrong_type(c, B(BASELINE_KEY), "string", e);
+	else if (!reply_is_nil(r))
 		rc = reply_fail(r, e, "GET %s", BASELINE_KEY);
 	reply_free(r);
 	if (rc == 0 && load_file(file, &local) && (!*found || local.at > b->at)) {

@@ -4,18 +4,38 @@
 #include <stdio.h>
 #include <string.h>
 
+bool
+hash_is_wrong_type(const struct reply *r)
+{
+	const char *error = reply_error(r);
+
+	return error != NULL && strncmp(error, "WRONGTYPE", 9) == 0;
+}
+
+int
+hash_wrong_type(struct client *c, struct bytes key, const char *wanted, struct error *e)
+{
+	struct reply *r = CLIENT_CALL(c, CLIENT_REPEAT, B("TYPE"), key);
+	struct bytes type = B("");
+
+	/* That it may not be asked for, or was not answered, takes nothing from what is known. */
+	if (r != NULL)
+		(void)reply_string(r, &type);
+	(void)error_set(e, EX_CRITICAL, "%.*s is no %s%s%.*s%s, so somebody else wrote it: look at it, "
+	    "then move it away (RENAME) or delete it", (int)key.n, key.p, wanted,
+	    type.n > 0 ? " (it is of type " : "", (int)type.n, type.p, type.n > 0 ? ")" : "");
+	reply_free(r);
+	return -1;
+}
+
 static int
 page(const struct reply *r, struct bytes key, hash_field_fn *fn, void *ctx, uint64_t *cursor,
     struct error *e)
 {
-	const char *error = reply_error(r);
 	const struct reply *fields;
 	struct bytes s, field, value;
 	size_t n, i;
 
-	if (error != NULL && strncmp(error, "WRONGTYPE", 9) == 0)
-		return error_set(e, EX_CRITICAL, "%.*s is no hash, so somebody else wrote it: look at it, "
-		    "then move it away (RENAME) or delete it", (int)key.n, key.p);
 	if (!reply_array(r, &n) || n != 2 || !reply_string(reply_at(r, 0), &s) ||
 	    !bytes_to_u64(s, cursor))
 		return reply_fail(r, e, "HSCAN %.*s", (int)key.n, key.p);
@@ -49,7 +69,8 @@ hash_walk(struct client *c, struct bytes key, hash_field_fn *fn, void *ctx, stru
 			*e = *client_error(c);
 			return -1;
 		}
-		rc = page(r, key, fn, ctx, &cursor, e);
+		rc = hash_is_wrong_type(r) ? hash_wrong_type(c, key, "hash", e) :
+		    page(r, key, fn, ctx, &cursor, e);
 		reply_free(r);
 		if (rc != 0)
 			return -1;

@@ -17,4 +17,10 @@ typedef bool hash_field_fn(void *ctx, struct bytes field, struct bytes value);
 int hash_walk(struct client *c, struct bytes key, hash_field_fn *fn, void *ctx,
     struct error *e);
 
+/* ${key} of ours is of another type than ${wanted} ("hash", "string"): a sentence that says so, which
+ * it is, and what to do. -1 with ${e}, always. */
+int hash_wrong_type(struct client *c, struct bytes key, const char *wanted, struct error *e);
+/* Does ${r} say that a key is of another type? */
+bool hash_is_wrong_type(const struct reply *r);
+
 #endif

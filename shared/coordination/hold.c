@@ -2,29 +2,8 @@
 
 #include <string.h>
 
-#include "base/log.h"
 #include "coordination/hash.h"
 #include "redis/script.h"
-
-int
-pause_set(struct client *c, const char *reason, int64_t ms, struct error *e)
-{
-	struct reply *r;
-	struct bytes ok;
-	char text[24];
-	int rc = 0;
-
-	r = CLIENT_CALL(c, CLIENT_REPEAT, B("SET"), B(PAUSE_KEY), bytes_str(reason), B("PX"),
-	    bytes_of_int(ms, text));
-	if (r == NULL) {
-		*e = *client_error(c);
-		return -1;
-	}
-	if (!reply_string(r, &ok))
-		rc = reply_fail(r, e, "SET %s", PAUSE_KEY);
-	reply_free(r);
-	return rc;
-}
 
 /* Take the reply whose integer says whether something was done. */
 static int
@@ -45,6 +24,37 @@ answer(struct client *c, struct reply *r, bool *was, struct error *e, const char
 	return rc;
 }
 
+/* KEYS[1] the pause; ARGV reason, ms, whether one that lasts longer is replaced. */
+static const char pause_body[] =
+    "if ARGV[3] ~= '1' then\n"
+    " local old = redis.pcall('GET', KEYS[1])\n"
+    " if type(old) == 'table' then return old end\n"
+    " local left = redis.call('PTTL', KEYS[1])\n"
+    " if old and (left == -1 or left > tonumber(ARGV[2])) then return 0 end\n"
+    "end\n"
+    "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])\n"
+    "return 1\n";
+
+int
+pause_set(struct client *c, const char *reason, int64_t ms, bool replace, bool *set,
+    struct error *e)
+{
+	struct script s;
+	struct reply *r;
+	char text[24];
+
+	if (script_init(&s, "pause-set", pause_body) != 0)
+		return error_set(e, EX_SOFTWARE, "SHA-1 is not available");
+	/* Done twice, the second finds its own, which ends sooner. */
+	r = script_call(c, &s, CLIENT_REPEAT, 1, 4, (struct bytes[]){ B(PAUSE_KEY), bytes_str(reason),
+	    bytes_of_int(ms, text), replace ? B("1") : B("0") });
+	if (hash_is_wrong_type(r)) {
+		reply_free(r);
+		return hash_wrong_type(c, B(PAUSE_KEY), "string", e);
+	}
+	return answer(c, r, set, e, "setting " PAUSE_KEY);
+}
+
 int
 pause_clear(struct client *c, bool *was, struct error *e)
 {
@@ -57,6 +67,7 @@ struct pause {
 	struct buf *reason;
 	struct error *e;
 	bool paused;
+	bool odd;
 	bool failed;
 	int64_t left;
 };
@@ -71,7 +82,9 @@ got_reason(void *ctx, size_t tag, const struct reply *r)
 	if (reply_string(r, &s)) {
 		p->paused = true;
 		buf_bytes(p->reason, s);
-	} else if (!reply_is_nil(r)) {
+	} else if (hash_is_wrong_type(r))
+		p->odd = true;
+	else if (!reply_is_nil(r)) {
 		p->failed = true;
 		(void)reply_fail(r, p->e, "GET %s", PAUSE_KEY);
 	}
@@ -107,6 +120,8 @@ pause_get(struct client *c, bool *paused, struct buf *reason, int64_t *left_ms,
 	}
 	if (p.failed)
 		return -1;
+	if (p.odd)
+		return hash_wrong_type(c, B(PAUSE_KEY), "string", e);
 	if (reason->failed)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	/* -2: it ended between the two. */
@@ -117,6 +132,9 @@ pause_get(struct client *c, bool *paused, struct buf *reason, int64_t *left_ms,
 
 /* Below it a time is in seconds, as people write them by hand. */
 #define SECONDS_BELOW INT64_C(100000000000)
+/* From 2001 to 9999: what lies outside was a duration, or another unit, and no time (0 ends a hold). */
+#define TIME_LEAST INT64_C(1000000000000)
+#define TIME_MOST INT64_C(253402300799999)
 
 static bool
 load_hold(void *ctx, struct bytes id, struct bytes value)
@@ -127,13 +145,12 @@ load_hold(void *ctx, struct bytes id, struct bytes value)
 
 	if ((until = map_put(h->until, id, NULL)) == NULL)
 		return false;
-	if (!bytes_to_u64(value, &v) || v > INT64_MAX) {
-		/* Somebody meant to keep the jobs off: so they keep off. */
-		log_event(LOG_LEVEL_WARN, "hold-unreadable", &id,
-		    "its time in " HOLD_KEY " cannot be read: held until it is removed");
-		v = INT64_MAX;
-	} else if (v < SECONDS_BELOW)
+	if (!bytes_to_u64(value, &v) || v > INT64_MAX)
+		v = HOLD_UNREADABLE;
+	else if (v < SECONDS_BELOW)
 		v *= 1000;
+	if (v != 0 && (v < TIME_LEAST || v > TIME_MOST))
+		v = HOLD_UNREADABLE;
 	*until = (int64_t)v;
 	return true;
 }

@@ -11,8 +11,10 @@
 #define PAUSE_KEY "coordkeep:pause"
 #define HOLD_KEY "coordkeep:hold"
 
-/* coordkeep:pause: a reason with a TTL; every job that changes state stops at once. */
-int pause_set(struct client *c, const char *reason, int64_t ms, struct error *e);
+/* coordkeep:pause: a reason with a TTL; every job that changes state stops at once. *set false: there
+ * is one that lasts longer, and it stays, unless ${replace}. */
+int pause_set(struct client *c, const char *reason, int64_t ms, bool replace, bool *set,
+    struct error *e);
 int pause_clear(struct client *c, bool *was, struct error *e);
 /* *paused, with ${reason} and what is left of it. A TTL-less one has *left_ms = -1. */
 int pause_get(struct client *c, bool *paused, struct buf *reason, int64_t *left_ms,
@@ -22,6 +24,8 @@ int pause_get(struct client *c, bool *paused, struct buf *reason, int64_t *left_
 struct holds {
 	struct map *until; /* id -> int64_t */
 };
+/* Of one that cannot be a time: somebody meant to keep the jobs off, so they keep off for good. */
+#define HOLD_UNREADABLE INT64_MAX
 int holds_load(struct client *c, struct holds *h, struct error *e);
 void holds_free(struct holds *h);
 bool holds_cover(const struct holds *h, struct bytes id, int64_t now);

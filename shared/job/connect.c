@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "coordination/hold.h"
 
@@ -110,24 +111,75 @@ run_connect(struct run *r, struct error *e)
 }
 
 int
+run_load_holds(struct run *r, struct holds *h, struct error *e)
+{
+	struct bytes id;
+	size_t at = 0;
+	void *until;
+
+	if (holds_load(r->client, h, e) != 0)
+		return -1;
+	if (r->options.read_only || result_has_finding(r->result, "hold-unreadable"))
+		return 0;
+	while (map_next(h->until, &at, &id, &until))
+		if (*(const int64_t *)until == HOLD_UNREADABLE)
+			result_finding(r->result, "hold-unreadable", SEVERITY_WARNING, id,
+			    "its entry in " HOLD_KEY " is no time in ms since 1970: the jobs keep off it until "
+			    "that is mended, or removed (HDEL " HOLD_KEY " ID)");
+	return 0;
+}
+
+/* There is a pause that lasts longer. */
+static int
+refuse_pause(struct run *r, const struct buf *reason, int64_t left, struct error *e)
+{
+	struct buf text = { 0 };
+	char date[40];
+	int rc;
+
+	describe_pause(reason, left, &text);
+	clock_rfc3339(client_now_ms(r->client) + left, 0, date, sizeof(date));
+	rc = error_set(e, EX_CRITICAL, "%s%s%s: that lasts longer, and stays (--force replaces it)",
+	    buf_cstr(&text) != NULL ? text.p : "paused", left < 0 ? "" : ", until ", left < 0 ? "" : date);
+	buf_free(&text);
+	return rc;
+}
+
+int
 run_pause(struct run *r, struct error *e)
 {
-	char given[320], span[32];
 	const char *reason = r->options.reason;
+	const int64_t ms = r->options.pause_ms;
+	const bool dry = r->options.dry, force = r->options.force > 0;
+	struct buf other = { 0 };
+	char given[320], span[32];
+	bool paused = false, set = true;
+	int64_t left = 0;
+	int rc = 0;
 
-	if (open_client(r, !r->options.dry, e))
+	if (open_client(r, !dry, e))
 		return -1;
 	if (reason == NULL) {
 		(void)snprintf(given, sizeof(given), "no reason given, on %s", r->host);
 		reason = given;
 	}
-	if (!r->options.dry && pause_set(r->client, reason, r->options.pause_ms, e))
+	if (!dry)
+		rc = pause_set(r->client, reason, ms, force, &set, e);
+	if (rc == 0 && !force && (dry || !set))
+		rc = pause_get(r->client, &paused, &other, &left, e);
+	if (rc == 0 && !set && !paused) /* it has just ended */
+		rc = pause_set(r->client, reason, ms, true, &set, e);
+	if (rc == 0 && (!set || (paused && (left < 0 || left > ms))))
+		rc = refuse_pause(r, &other, left, e);
+	buf_free(&other);
+	if (rc != 0)
 		return -1;
-	duration_human(r->options.pause_ms, span, sizeof(span));
+	duration_human(ms, span, sizeof(span));
 	result_action(r->result, "pause", B(PAUSE_KEY), "paused for %s: %s", span, reason);
-	result_say(r->result, "Paused for %s: %s", span, reason);
-	result_say(r->result, "Until then every job that changes state ends at once with 75; "
-	    "%s --resume ends the pause.", r->job->name);
+	result_say(r->result, "%s for %s: %s", dry ? "Would be paused" : "Paused", span, reason);
+	if (!dry)
+		result_say(r->result, "Until then every job that changes state ends at once with 75; "
+		    "%s --resume ends the pause.", r->job->name);
 	return 0;
 }
 
@@ -150,6 +202,7 @@ run_resume(struct run *r, struct error *e)
 		return -1;
 	if (was)
 		result_action(r->result, "resume", B(PAUSE_KEY), "the pause was ended");
-	result_say(r->result, was ? "The pause is over." : "There was no pause.");
+	result_say(r->result, !was ? "There was no pause." : r->options.dry ?
+	    "The pause would be ended." : "The pause is over.");
 	return 0;
 }

@@ -189,13 +189,14 @@ take_job_option(struct parse *p, size_t place, const char *value, struct error *
 	const struct job_option *jo = &p->job->options[place];
 	char *field = (char *)p->o->job + jo->offset;
 
-	if (p->job_option == NULL)
+	/* That one all jobs have; some tell more of it. */
+	if (strcmp(jo->name, "force") == 0)
+		p->o->force++;
+	else if (p->job_option == NULL)
 		p->job_option = jo->name;
 	p->o->read_only |= jo->read_only;
 	if (jo->max_runtime > 0)
 		p->o->own_runtime = jo->max_runtime;
-	if (strcmp(jo->name, "force") == 0)
-		p->o->force++;
 	switch (jo->kind) {
 	case OPTION_FLAG:
 		*(bool *)(void *)field = true;

@@ -89,6 +89,9 @@ int run_take_all_leases(struct run *r, struct error *e);
  * when the callbacks' own stop did. */
 int run_scan(struct run *r, const char *match, const struct scan_callbacks *callbacks,
     void (*again)(void *ctx), uint64_t from, struct scan_result *result, struct error *e);
+/* Load coordkeep:hold. One whose time cannot be read is a finding, once a run that can act. */
+struct holds;
+int run_load_holds(struct run *r, struct holds *h, struct error *e);
 /* Wait ${ms} (liveness confirm) and keep the lease, unless asked to stop. False: was stopped, or
  * at once if the time left is shorter, or the lease was lost: the run then ends with 75. */
 bool run_sleep(struct run *r, int64_t ms);

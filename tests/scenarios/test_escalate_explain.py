@@ -81,6 +81,20 @@ def test_a_hold(escalate, state, r):
     assert date(until) in told["next"]["escalate_dead"]
 
 
+def test_a_hold_that_is_no_time(escalate, state, r):
+    """Somebody meant something by it: the jobs keep off, and a person is told on each run."""
+    state.silent("a")
+    r.hset("coordkeep:hold", "a", "24h")
+    told, text = explained(escalate, "a")
+    assert told["hold"] and "hold_until" not in told
+    assert text.count("without an end") == 2 and "@" not in text, text
+    for _ in range(2):
+        done = escalate.json()
+        assert done.exit == 1 and done.finding_codes() == ["hold-unreadable"], done
+        assert done.findings()[0]["key"] == "a"
+    assert done.count("suspects") == 0 and escalate.json("-n").exit == 1
+
+
 def test_the_living_own_work_too(escalate, state, r):
     state.alive("a")
     state.work("a", "w")

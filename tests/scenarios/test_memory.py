@@ -197,7 +197,7 @@ def test_of_another_type(r, run):
     r.set(ROSTER, "x")
     a = run()
     said = a("load")
-    assert said.startswith("error 2 ") and ROSTER in said and "is no hash" in said
+    assert said.startswith("error 2 ") and ROSTER in said and "is no hash (it is of type" in said
 
 
 def test_out_of_memory(r, run):
@@ -267,6 +267,12 @@ def test_holds_by_hand(r, run, now_ms):
     r.hset(HOLD, mapping={"seconds": now // 1000 + 60, "words": "until monday"})
     assert m("covers", "seconds", now) == "yes" and m("covers", "seconds", now + 61_000) == "no"
     assert m("covers", "words", now + 10**10) == "yes"
+    # durations and other units were meant to keep the jobs off, too; 0 ends a hold
+    r.hset(HOLD, mapping={"duration": 86_400_000, "hours": 24, "us": now * 1000, "ended": 0})
+    for ident in ("duration", "hours", "us"):
+        assert m("covers", ident, now + 10**10) == "yes", ident
+    assert m("covers", "ended", now) == "no"
+    r.hdel(HOLD, "duration", "hours", "us", "ended")
     m("hold", "seconds", now + 5000), m("hold", "words", now + 5000), m("hold", "a", now + 5000)
     assert r.hget(HOLD, "words") == b"until monday"
     assert r.hget(HOLD, "seconds") == str(now // 1000 + 60).encode()
@@ -286,11 +292,18 @@ def test_pause(r, run):
     left, reason = m("paused").split()
     assert 0 < int(left) <= 60_000 and reason == "maintenance"
     assert 0 < r.pttl(PAUSE) <= 60_000
+    assert m("pause", 50_000, "shorter") == "stays" and m("paused").endswith(" maintenance")
+    assert m("pause", 70_000, "longer") == "ok" and m("paused").endswith(" longer")
+    assert m("pause", 50_000, "maintenance", "force") == "ok" and r.pttl(PAUSE) <= 50_000
     r.persist(PAUSE)
+    assert m("pause", 10**9, "longer") == "stays"
     assert m("paused") == "-1 maintenance"
     assert m("unpause") == "was" and m("paused") == "no"
     r.rpush(PAUSE, "x")
-    assert m("paused").startswith("error 2 ")
+    for command in (("paused",), ("pause", 1000, "x")):
+        said = m(*command)
+        assert said.startswith("error 2 ") and f"{PAUSE} is no string (it is of type list)" in said
+    assert m("pause", 1000, "x", "force") == "ok"
 
 
 # --- baseline --------------------------------------------------------------------

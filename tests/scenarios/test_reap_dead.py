@@ -164,6 +164,15 @@ def test_on_hold(r, job, heartbeat, now_ms):
     assert job("reap-stale", FAST).json("--force").count("keys-deleted") == 1
 
 
+def test_a_hold_that_is_no_time(r, job, heartbeat):
+    heartbeat("c", age_ms=OLD, ttl=None)
+    r.hset("coordkeep:hold", "c", "24h")
+    before = snapshot(r)
+    done = job("reap-stale", FAST).json()
+    assert done.exit == 1 and done.finding_codes() == ["hold-unreadable"], done
+    assert done.count("coordinators-on-hold") == 1 and differences(before, snapshot(r)) == []
+
+
 def test_an_empty_redis(job):
     done = job("reap-stale", FAST).run()
     assert done.exit == 0, done

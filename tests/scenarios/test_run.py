@@ -200,6 +200,37 @@ def test_pause_stops_a_run_and_says_why(nop, r):
     assert done.exit == 0 and "no pause" in done.stdout, done
 
 
+def test_a_pause_that_lasts_longer_is_not_cut_short(nop, r):
+    """It is somebody else's: who wants to replace it is told what it is."""
+    assert nop.run("--pause", "6h", "--reason", "alice: maintenance").exit == 0
+    for args in (("-n",), ()):
+        done = nop.run("--pause", "10m", "--reason", "bob", *args)
+        assert done.exit == 2, done
+        for word in ("alice: maintenance", "5h59m", "until 2", "--force"):
+            assert word in done.stderr, done
+    assert r.get("coordkeep:pause") == b"alice: maintenance" and r.ttl("coordkeep:pause") > 21_000
+    done = nop.run("--pause", "10m", "--reason", "bob", "--force", "-n")
+    assert done.exit == 0 and "Would be paused for 10m" in done.stdout, done
+    assert "Until" not in done.stdout and r.get("coordkeep:pause") == b"alice: maintenance"
+    assert nop.run("--pause", "10m", "--reason", "bob", "--force").exit == 0
+    assert r.get("coordkeep:pause") == b"bob" and r.ttl("coordkeep:pause") <= 600
+    # a longer one replaces it, and one without an end is the longest
+    assert nop.run("--pause", "20m").exit == 0 and r.ttl("coordkeep:pause") > 600
+    r.persist("coordkeep:pause")
+    done = nop.run("--pause", "24h")
+    assert done.exit == 2 and "without an end" in done.stderr and "until" not in done.stderr, done
+    done = nop.run("--resume", "-n")
+    assert "would be ended" in done.stdout and r.exists("coordkeep:pause"), done
+
+
+def test_a_pause_of_another_type(nop, r):
+    r.rpush("coordkeep:pause", "x")
+    for args in ((), ("--pause", "10m")):
+        done = nop.run(*args)
+        assert done.exit == 2 and "no string (it is of type list)" in done.stderr, done
+        assert "WRONGTYPE" not in done.stderr and "RENAME" in done.stderr
+
+
 def test_pause_without_a_reason_names_the_host(nop, r):
     assert nop.run("--pause", "5m").exit == 0
     assert os.uname().nodename.encode() in r.get("coordkeep:pause")

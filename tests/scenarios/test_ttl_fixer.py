@@ -287,6 +287,14 @@ def test_a_coordinator_on_hold(r, job, heartbeat, now_ms):
     assert forced.count("held") == 0 and forced.count("ttl-set") == len(HELD) + 1, forced
 
 
+def test_a_hold_that_is_no_time(r, job):
+    r.set("blocking:state:h", "x")
+    r.hset("coordkeep:hold", "h", "24h")
+    done = job("ttl-fixer").json()
+    assert done.exit == 1 and done.finding_codes() == ["hold-unreadable"], done
+    assert r.ttl("blocking:state:h") == -1
+
+
 def test_a_key_that_could_be_anybodys(r, job, now_ms):
     """With a hold in force, a key full of colons is left, and costs no time."""
     key = "coordinator:work" + ":x" * 20_000

@@ -182,9 +182,11 @@ static int
 set_pause(struct memory *m)
 {
 
-	if (pause_set(m->c, m->words[2], number(m, 1), &m->e) != 0)
+	bool set;
+
+	if (pause_set(m->c, m->words[2], number(m, 1), strcmp(m->words[3], "force") == 0, &set, &m->e) != 0)
 		return -1;
-	puts("ok");
+	puts(set ? "ok" : "stays");
 	return 0;
 }
 

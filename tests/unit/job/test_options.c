@@ -65,6 +65,7 @@ static const struct {
 	{ { "--coordinator=--all" }, NULL },
 	{ { "--coordinator", "a b\xff" }, NULL },
 	{ { "--pause", "1h", "--reason", "maintenance", "-n" }, NULL },
+	{ { "--pause", "1h", "--force" }, NULL },
 	{ { "--resume" }, NULL },
 	{ { "--print-config" }, NULL },
 	{ { "--print-config=annotated" }, NULL },

@@ -112,6 +112,33 @@ call_hook(struct coordinator *c, const struct call *k)
 	buf_free(&text);
 }
 
+/* What came late is in the replacement's request, too, while nobody has taken that. */
+static int
+recount(struct coordinator *c, int64_t moved, struct error *e)
+{
+	struct escalate *x = c->job;
+	const struct coordinator *to = escalate_find(x, buf_view(&c->ledger.new_id));
+	struct buf key = { 0 }, text = { 0 };
+	enum store_end end = STORE_SET;
+	int rc = 0;
+
+	/* One that this run has made is not there yet, and right. */
+	if (to == NULL || !to->fields[FIELD_SPAWN].there ||
+	    !ledger_recount(buf_view(&to->fields[FIELD_SPAWN].value), moved, &text))
+		return 0;
+	fields_key(to, FIELD_SPAWN, &key);
+	if (key.failed || text.failed)
+		rc = error_set(e, EX_SOFTWARE, "out of memory");
+	else
+		rc = store_set(x, buf_view(&key), buf_view(&to->fields[FIELD_SPAWN].value),
+		    buf_view(&text), x->settings->escalate_dead.escalation_ttl, &end, e);
+	if (rc == 0 && end == STORE_FAILED)
+		rc = call_failed(c, e);
+	buf_free(&key);
+	buf_free(&text);
+	return rc;
+}
+
 static int
 complete(struct coordinator *c, const struct call *k, struct error *e)
 {
@@ -127,7 +154,8 @@ complete(struct coordinator *c, const struct call *k, struct error *e)
 		if (buf_cstr(&names) == NULL || !ledger_complete(buf_view(&c->ledger.value),
 		        run_now(x->run), moved, c->left, buf_cstr(&names), &text))
 			rc = error_set(e, EX_SOFTWARE, "out of memory");
-		else
+		/* The request first: until the record is complete the next run comes back to both. */
+		else if ((rc = recount(c, moved, e)) == 0)
 			rc = store_set(x, buf_view(&k->record_key), buf_view(&c->ledger.value),
 			    buf_view(&text), x->settings->escalate_dead.escalation_ttl, &end, e);
 	}

@@ -320,6 +320,22 @@ ledger_spawn_request(const struct ledger_new *n, int64_t moved, struct buf *out)
 	    ",\"status\":\"pending\",\"priority\":\"high\",\"workItems\":%" PRId64 "}", n->now, moved);
 }
 
+bool
+ledger_recount(struct bytes request, int64_t moved, struct buf *out)
+{
+	struct record *record;
+	const char *why;
+	char text[24];
+	int64_t n = -1;
+
+	if (!ledger_spawn_pending(request) || (record = record_parse(request, &why)) == NULL)
+		return false;
+	(void)record_integer(record, "workItems", &n);
+	record_free(record);
+	snprintf(text, sizeof(text), "%" PRId64, moved);
+	return n != moved && record_splice(request, &(struct record_field){ "workItems", text }, 1, out);
+}
+
 void
 ledger_message(const struct ledger_new *n, int64_t moved, struct buf *out)
 {

@@ -82,6 +82,9 @@ bool ledger_complete(struct bytes value, int64_t now, int64_t moved, int64_t lef
 
 /* coordinator:spawn:<newId>; the message on swarm:<swarm>:coordinator:dead. */
 void ledger_spawn_request(const struct ledger_new *n, int64_t moved, struct buf *out);
+/* The same request with as many items as there are by now. False if it is not pending, or says so
+ * already. */
+bool ledger_recount(struct bytes request, int64_t moved, struct buf *out);
 void ledger_message(const struct ledger_new *n, int64_t moved, struct buf *out);
 void ledger_channel(struct bytes swarm, struct buf *out);
 /* Is a spawn request still pending? */

@@ -62,6 +62,7 @@ def test_late_work_goes_where_the_rest_went(escalate, state, r, there):
     record = state.record("a")
     assert record["status"] == "complete" and record["newCoordinatorId"] == new
     assert record["workMoved"] == 2 and state.state("a") == "escalated"
+    assert all(s["workItems"] == 2 and s["status"] == "pending" for s in state.spawns().values())
     assert escalate.json().exit == 0
     if there in ("pending", "record gone"):
         assert escalate.json("--cancel", "a").exit == 0
@@ -241,6 +242,26 @@ def test_flushed_after_the_judgement(job, proxy, state, r):
     done = escalate.json()
     assert done.exit == 75 and done_it, done
     assert not state.spawns() and state.record("dead") is None
+
+
+def test_a_request_that_is_taken_while_late_work_is_moved(job, proxy, state, r):
+    """What its taker has written stays as it is."""
+    escalate = job("escalate-dead", QUICK, url=proxy.url)
+    state.silent("a")
+    state.work("a", "w1")
+    to_the_end(escalate)
+    new = next(iter(state.spawns()))
+    state.work("a", "late")
+    taken = json.dumps({**state.spawns()[new], "status": "started"})
+
+    def take(_, words):
+        if words[0].upper() == b"EVALSHA" and f"coordinator:work:s:{new}:late".encode() in words:
+            r.set(f"coordinator:spawn:{new}", taken, ex=60)
+
+    proxy.on_command = take
+    assert forced(escalate, "a").exit == 0
+    assert r.get(f"coordinator:spawn:{new}") == taken.encode()
+    assert state.record("a")["workMoved"] == 2
 
 
 # What cannot be moved

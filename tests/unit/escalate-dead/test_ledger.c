@@ -175,6 +175,21 @@ START_TEST(test_adopt)
 }
 END_TEST
 
+START_TEST(test_recount)
+{
+	struct buf out = { 0 };
+
+	ck_assert(ledger_recount(B("{\"status\":\"pending\",\"workItems\":1}"), 2, &out));
+	ck_assert_str_eq(buf_cstr(&out), "{\"status\":\"pending\",\"workItems\":2}");
+	buf_reset(&out);
+	ck_assert(!ledger_recount(B("{\"status\":\"pending\",\"workItems\":2}"), 2, &out));
+	ck_assert(!ledger_recount(B("{\"status\":\"started\",\"workItems\":1}"), 2, &out));
+	ck_assert(!ledger_recount(B("no request"), 2, &out));
+	ck_assert_uint_eq(out.n, 0);
+	buf_free(&out);
+}
+END_TEST
+
 START_TEST(test_messages)
 {
 	struct buf out = { 0 };
@@ -254,6 +269,7 @@ suite_ledger(void)
 	tcase_add_test(t, test_life);
 	tcase_add_test(t, test_adopt);
 	tcase_add_test(t, test_messages);
+	tcase_add_test(t, test_recount);
 	tcase_add_test(t, test_id_that_is_no_text);
 	tcase_add_test(t, test_swarms);
 	suite_add_tcase(s, t);

@@ -31,7 +31,7 @@ struct facts {
 	bool brake;
 	int force;                /* --force for this id */
 	bool overdue;             /* awaited for longer than spawn_timeout */
-	bool asked_for;           /* its spawn request is there, or work that may be its own */
+	bool asked_for;           /* its spawn request is there or to come, or work that may be its own */
 };
 
 enum course {

@@ -7,6 +7,7 @@
 #include "act.h"
 #include "belongings.h"
 #include "cancel.h"
+#include "coordination/hash.h"
 #include "explain.h"
 #include "fields.h"
 #include "findings.h"
@@ -190,29 +191,46 @@ leave_others(struct escalate *x)
 	}
 }
 
+/* How far apart the runs are. That this is not known is no reason not to go on. */
+static int
+learn_rhythm(struct escalate *x, struct error *e)
+{
+	const struct settings *s = x->settings;
+	struct error odd = { 0 };
+	int rc;
+
+	rc = strikes_rhythm(x->client, run_now(x->run), s->escalate_dead.warning_ttl,
+	    s->liveness.roster_keep, s->liveness.roster_keep,
+	    !run_dry(x->run) && x->options->coordinator == NULL, &x->warning_ttl, e);
+	if (rc != 1)
+		return rc;
+	(void)hash_wrong_type(x->client, B(STRIKES_KEY), "hash", &odd);
+	result_finding(x->result, "rhythm-unreadable", SEVERITY_WARNING, B(STRIKES_KEY),
+	    "%s; until then a warning lives for warning_ttl only, however far apart the runs are",
+	    odd.text);
+	return 0;
+}
+
 static int
 run_rounds(struct escalate *x, struct error *e)
 {
-	const struct settings *s = x->settings;
 	bool suspects;
 
-	if (strikes_rhythm(x->client, run_now(x->run), s->escalate_dead.warning_ttl,
-	        s->liveness.roster_keep, s->liveness.roster_keep,
-	        !run_dry(x->run) && x->options->coordinator == NULL, &x->warning_ttl, e) != 0 ||
-	    survey_run(x, e) != 0 || escalate_brake(x, e) != 0)
+	if (learn_rhythm(x, e) != 0 || survey_run(x, e) != 0 || escalate_brake(x, e) != 0)
 		return -1;
 	survey_decide(x);
 	findings_brake(x);
 	if (staying_look(x, e) != 0 || act_permit(x, e) != 0 || act_settle(x, &suspects, e) != 0)
 		return -1;
 	leave_others(x);
-	roster_forget_old(&x->roster, run_now(x->run), s->liveness.roster_keep);
+	roster_forget_old(&x->roster, run_now(x->run), x->settings->liveness.roster_keep);
 	/* The baseline after what it lets go of: of a run that is cut off the next misses the same. */
 	if (escalate_save(x, e) != 0 || keep_baseline(x, e) != 0 || transfer_keep(x, e) != 0)
 		return -1;
 	if (act_warn(x, e) != 0 || act_hand_on(x, e) != 0)
 		return -1;
-	if (!suspects && !run_dry(x->run) && x->options->coordinator == NULL)
+	if (!suspects && !run_dry(x->run) && x->options->coordinator == NULL &&
+	    !result_has_finding(x->result, "rhythm-unreadable"))
 		return strikes_rest(x->client, e);
 	return 0;
 }

@@ -83,6 +83,7 @@ struct coordinator {
 	size_t stuck;                /* items of which staying_look knows that they cannot be moved */
 	size_t uncertain;            /* keys that could be its own */
 	bool released;               /* it lives: its work was not looked for */
+	bool to_be_asked;            /* a record that is not finished yet names it as a replacement */
 	enum course course;
 	/* of an escalation */
 	bool cleared_to_go;          /* warned enough, or by hand, or forced */

@@ -78,6 +78,10 @@ evidence_row(const struct coordinator *c)
 
 	if (evidence_taken_back(c))
 		return "taken back by hand";
+	if (c->course == COURSE_FORGET)
+		return "nothing speaks of it";
+	if (c->course == COURSE_AWAIT || c->course == COURSE_OVERDUE)
+		return "asked for, and not seen yet";
 	if (!is_over(c))
 		return c->judgement.row;
 	switch (c->entry->state) {
@@ -119,6 +123,17 @@ heartbeat_words(const struct coordinator *c, struct buf *out)
 	}
 }
 
+static void
+warnings_words(const struct coordinator *c, struct buf *out)
+{
+
+	if (c->warnings < 0)
+		buf_str(out, "a warning that is no count");
+	else
+		buf_printf(out, "warnings %" PRId64 " of %" PRId64, c->warnings,
+		    c->job->settings->escalate_dead.max_warnings);
+}
+
 void
 evidence_line(const struct coordinator *c, struct buf *out)
 {
@@ -148,14 +163,31 @@ evidence_line(const struct coordinator *c, struct buf *out)
 		else
 			buf_printf(out, "off by %s to %s", low, high);
 	}
-	if (c->warnings < 0)
-		buf_str(out, "; a warning that is no count");
-	else if (c->fields[FIELD_WARNING].there || c->warnings > 0)
-		buf_printf(out, "; warnings %" PRId64 " of %" PRId64, c->warnings,
-		    c->job->settings->escalate_dead.max_warnings);
+	if (c->fields[FIELD_WARNING].there || c->warnings > 0) {
+		buf_str(out, "; ");
+		warnings_words(c, out);
+	}
 	buf_printf(out, "; owns %zu work item%s", c->items_n, c->items_n == 1 ? "" : "s");
 	if (c->uncertain > 0)
 		buf_printf(out, " and perhaps %zu more", c->uncertain);
+}
+
+bool
+evidence_judged(const struct coordinator *c)
+{
+
+	switch (c->course) {
+	case COURSE_RETIRE:
+	case COURSE_RETIRED:
+	case COURSE_GONE:
+	case COURSE_ESCALATED:
+	case COURSE_AWAIT:
+	case COURSE_OVERDUE:
+	case COURSE_FORGET:
+		return false;
+	default:
+		return true;
+	}
 }
 
 static void
@@ -198,15 +230,14 @@ evidence_reason(const struct coordinator *c, struct buf *out)
 	char silence[32];
 
 	duration_human(c->judgement.silence, silence, sizeof(silence));
-	buf_printf(out, "heartbeat %s, no sign of life for %s",
-	    c->fields[FIELD_HEARTBEAT].there ? "stale" : "missing", silence);
+	buf_printf(out, "heartbeat %s, no sign of life for %s", !c->fields[FIELD_HEARTBEAT].there ?
+	    "missing" : c->judgement.verdict == VERDICT_STALE ? "stale" : "there", silence);
 	if (c->job->options->force > 0)
 		buf_str(out, "; escalated by hand (--force)");
-	else if (c->warnings < 0)
-		buf_str(out, "; its warning is no count");
-	else
-		buf_printf(out, "; warnings %" PRId64 " of %" PRId64, c->warnings,
-		    c->job->settings->escalate_dead.max_warnings);
+	else {
+		buf_str(out, "; ");
+		warnings_words(c, out);
+	}
 }
 
 void

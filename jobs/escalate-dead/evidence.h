@@ -12,6 +12,9 @@ int64_t evidence_silence(const struct coordinator *c);
 const char *evidence_row(const struct coordinator *c);
 /* One line: heartbeat, silence, activity, warnings, work. */
 void evidence_line(const struct coordinator *c, struct buf *out);
+/* Does the judgement say anything? Of one that is over, is yet to come, or of whom nothing speaks, it
+ * does not. */
+bool evidence_judged(const struct coordinator *c);
 /* One line of dated events, oldest first. */
 void evidence_timeline(const struct coordinator *c, struct buf *out);
 /* Why it is escalated: for the record. Constant length, no id in it. */

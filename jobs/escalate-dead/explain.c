@@ -30,7 +30,7 @@ say_verdict(struct escalate *x, const struct coordinator *c, struct buf *text)
 {
 
 	buf_escaped(text, c->id, 200);
-	if (buf_cstr(text) != NULL && evidence_taken_back(c))
+	if (buf_cstr(text) != NULL && (evidence_taken_back(c) || !evidence_judged(c)))
 		result_say(x->result, "%s: %s (%s)", buf_cstr(text), course_name(c->course),
 		    evidence_row(c));
 	else if (buf_cstr(text) != NULL)

@@ -230,13 +230,15 @@ fields_facts(const struct coordinator *c)
 		.warning_odd = c->fields[FIELD_WARNING].odd,
 		.warned_out = c->warnings >= x->settings->escalate_dead.max_warnings,
 		.stage = c->ledger.stage,
-		.hold = x->options->force == 0 && holds_cover(&x->holds, c->id, now),
+		/* Of the others it is as without --force. */
+		.hold = !(x->options->force > 0 && escalate_selected(x, c)) &&
+		    holds_cover(&x->holds, c->id, now),
 		.brake = x->braked,
 		.force = x->options->coordinator != NULL && escalate_selected(x, c) ?
 		    x->options->force : 0,
 		.overdue = entry->state == ROSTER_AWAITED &&
 		    now - entry->since > x->settings->escalate_dead.spawn_timeout,
-		.asked_for = c->fields[FIELD_SPAWN].there || c->uncertain > 0,
+		.asked_for = c->fields[FIELD_SPAWN].there || c->to_be_asked || c->uncertain > 0,
 	};
 
 	/* Another process's clock is not Redis's: what counts is life after the

@@ -64,9 +64,7 @@ say_row(struct escalate *x, const struct coordinator *c)
 		snprintf(work, sizeof(work), "%zu", c->items_n);
 	if (buf_cstr(&id) != NULL)
 		result_say(x->result, "%-11s %-10s %8s %8s %4s %6s  %-11s %s", course_name(c->course),
-		    c->course == COURSE_AWAIT || c->course == COURSE_OVERDUE ||
-		        c->course == COURSE_GONE ? "-" :
-		    evidence_taken_back(c) ? "taken back" :
+		    !evidence_judged(c) ? "-" : evidence_taken_back(c) ? "taken back" :
 		    verdict_name(c->judgement.verdict), silence, heartbeat, warnings, work,
 		    c->ledger.stage == LEDGER_NONE ? "-" : ledger_stage_name(c->ledger.stage),
 		    buf_cstr(&id));

@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -141,7 +142,7 @@ say_one(struct escalate *x, const struct coordinator *c)
 {
 	const bool dry = run_dry(x->run);
 	struct buf id = { 0 };
-	char silence[32];
+	char silence[32], warnings[64];
 
 	buf_escaped(&id, c->id, 100);
 	duration_human(c->judgement.silence, silence, sizeof(silence));
@@ -157,11 +158,16 @@ say_one(struct escalate *x, const struct coordinator *c)
 		result_say(x->result, "  %s: dead, silent for %s: %s to %.*s, %" PRId64 " work item%s "
 		    "moved", buf_cstr(&id), silence, dry ? "would be handed on" : "handed on",
 		    (int)c->ledger.new_id.n, c->ledger.new_id.p, c->moved, c->moved == 1 ? "" : "s");
-	else if (c->course == COURSE_SUSPECT)
-		result_say(x->result, "  %s: suspect, %s, silent for %s, warning %" PRId64 " of %" PRId64
-		    ", %zu work item%s", buf_cstr(&id), verdict_name(c->judgement.verdict), silence,
-		    c->warnings, x->settings->escalate_dead.max_warnings, c->items_n,
+	else if (c->course == COURSE_SUSPECT) {
+		if (c->warnings < 0)
+			snprintf(warnings, sizeof(warnings), "its warning is no count");
+		else
+			snprintf(warnings, sizeof(warnings), "warning %" PRId64 " of %" PRId64, c->warnings,
+			    x->settings->escalate_dead.max_warnings);
+		result_say(x->result, "  %s: suspect, %s, silent for %s, %s, %zu work item%s",
+		    buf_cstr(&id), verdict_name(c->judgement.verdict), silence, warnings, c->items_n,
 		    c->items_n == 1 ? "" : "s");
+	}
 	else
 		result_say(x->result, "  %s: %s", buf_cstr(&id), course_name(c->course));
 	buf_free(&id);

@@ -162,9 +162,10 @@ begin(struct coordinator *c, bool *go, bool *alive, struct error *e)
 	return 0;
 }
 
-/* The replacement is awaited from now on, unless it is there already. */
+/* The replacement is awaited from when it was asked for, unless it is there already. ${now}: that
+ * is now, whatever another process's record said of it. */
 static int
-expect_replacement(struct coordinator *c, bool *seen, struct error *e)
+expect_replacement(struct coordinator *c, bool now, bool *seen, struct error *e)
 {
 	struct escalate *x = c->job;
 	const struct sight sight = { .now = run_now(x->run), .heartbeat_pttl = TTL_NONE };
@@ -174,7 +175,7 @@ expect_replacement(struct coordinator *c, bool *seen, struct error *e)
 	if (entry == NULL && (entry = roster_observe(&x->roster, id, &sight)) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	*seen = entry->last_seen != 0 || entry->last_life != 0;
-	if (!*seen && entry->state == ROSTER_KNOWN)
+	if (!*seen && (entry->state == ROSTER_KNOWN || (now && entry->state == ROSTER_AWAITED)))
 		roster_set_state(entry, ROSTER_AWAITED, run_now(x->run));
 	entry->changed = true;
 	entry->removed = false;
@@ -229,7 +230,7 @@ ask_for_replacement(struct call *k, int64_t moved, enum store_end *end, struct e
 	int rc = 0;
 
 	*end = STORE_SET;
-	if (expect_replacement(c, &seen, e) != 0)
+	if (expect_replacement(c, true, &seen, e) != 0)
 		return -1;
 	buf_str(&k->spawn_key, "coordinator:spawn:");
 	buf_bytes(&k->spawn_key, buf_view(&c->ledger.new_id));
@@ -307,7 +308,7 @@ call_replacement(struct coordinator *c, struct error *e)
 	if (rc == 0 && c->ledger.stage == LEDGER_MOVING)
 		rc = ask_for_replacement(&k, moved, &end, e);
 	else if (rc == 0)
-		rc = expect_replacement(c, &seen, e);
+		rc = expect_replacement(c, false, &seen, e);
 	/* Opened again: the record, into which it looks, is another now. */
 	call_close(&k);
 	if (rc == 0 && end == STORE_ALIVE)

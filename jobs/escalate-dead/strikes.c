@@ -9,6 +9,8 @@
  * are told apart by the server: each sees what the other has left.
  */
 static const char rhythm_body[] =
+    "local kind = redis.call('TYPE', KEYS[1]).ok\n"
+    "if kind ~= 'none' and kind ~= 'hash' then return -1 end\n"
     "local function field(f) return tonumber(redis.call('HGET', KEYS[1], f) or '') end\n"
     "local now, least, cap = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])\n"
     "local last, before, ttl = field('last'), field('gap') or 0, field('ttl') or 0\n"
@@ -60,6 +62,10 @@ strikes_rhythm(struct client *c, int64_t now, int64_t warning_ttl, int64_t cap, 
 	}
 	if (!reply_integer(r, ttl))
 		rc = reply_fail(r, e, "noting the rhythm of the runs in %s", STRIKES_KEY);
+	else if (*ttl < 0) {
+		*ttl = warning_ttl;
+		rc = 1;
+	}
 	reply_free(r);
 	return rc;
 }

@@ -42,7 +42,8 @@ struct strike {
  * max(${warning_ttl}, 4 x the gaps of this run and the one before), at most
  * ${cap}, and never less than what another run has used since the last time
  * that there was no suspect (so that all read the same age off a PTTL).
- * ${store} false: only look. -1 with ${e}.
+ * ${store} false: only look. -1 with ${e}. 1: the memory is no hash; it is left, and *ttl is as if there
+ * were none.
  */
 int strikes_rhythm(struct client *c, int64_t now, int64_t warning_ttl, int64_t cap,
     int64_t keep, bool store, int64_t *ttl, struct error *e);

@@ -191,13 +191,14 @@ again(void *ctx)
 /* Named as a replacement, by a spawn request or an escalation record, and
  * never seen: it is awaited, whether or not the roster still knows. */
 static int
-await(struct escalate *x, struct bytes id, int64_t since, struct error *e)
+await(struct escalate *x, struct bytes id, int64_t since, bool to_be_asked, struct error *e)
 {
 	struct roster_entry *entry;
 	struct coordinator *c;
 
 	if ((c = escalate_coordinator(x, id)) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
+	c->to_be_asked |= to_be_asked;
 	if (!c->judged) {
 		if (look(c, e) != 0 || drain(x, e) != 0)
 			return -1;
@@ -231,12 +232,13 @@ await_named(struct escalate *x, struct error *e)
 		c = list[i];
 		/* Something of another type asks for nobody. */
 		if (c->fields[FIELD_SPAWN].there && !c->fields[FIELD_SPAWN].odd)
-			rc = await(x, c->id, 0, e);
+			rc = await(x, c->id, 0, false, e);
 		/* Before the spawn request is out, nobody is called yet: but what was
 		 * moved there already is not that of somebody dead. */
 		if (rc == 0 && c->ledger.new_id.n > 0 && c->ledger.stage != LEDGER_CANCELLING)
 			rc = await(x, buf_view(&c->ledger.new_id),
-			    c->ledger.ours ? c->ledger.timestamp : 0, e);
+			    c->ledger.ours ? c->ledger.timestamp : 0,
+			    c->ledger.stage == LEDGER_FOREIGN || c->ledger.stage == LEDGER_MOVING, e);
 	}
 	free(list);
 	return rc;

@@ -15,6 +15,7 @@
 /* The replacement: its spawn request as it stands, and whether it runs already. */
 struct replacement {
 	struct buf spawn;     /* empty if there is none */
+	struct buf record;    /* of its own escalation; the same */
 	struct buf heartbeat; /* the key */
 	bool runs;
 	struct error *e;
@@ -30,9 +31,9 @@ on_replacement(void *ctx, size_t tag, const struct reply *r)
 
 	if (tag == 1 && reply_integer(r, &n))
 		p->runs = n > 0;
-	else if (tag == 0 && reply_string(r, &value))
-		buf_bytes(&p->spawn, value);
-	else if ((tag == 1 || !reply_is_nil(r)) && !p->failed) {
+	else if (tag != 1 && reply_string(r, &value))
+		buf_bytes(tag == 0 ? &p->spawn : &p->record, value);
+	else if ((tag == 1 || (tag == 0 && !reply_is_nil(r))) && !p->failed) {
 		p->failed = true;
 		(void)reply_fail(r, p->e, "looking at a replacement");
 	}
@@ -42,12 +43,19 @@ static int
 look_at_replacement(struct coordinator *c, struct bytes spawn_key, struct replacement *p)
 {
 	struct client *client = c->job->client;
+	struct buf record = { 0 };
+	bool failed;
 
 	key_make(&p->heartbeat, FAMILY_HEARTBEAT, buf_view(&c->ledger.new_id));
-	if (p->heartbeat.failed ||
+	key_make(&record, FAMILY_ESCALATION, buf_view(&c->ledger.new_id));
+	failed = p->heartbeat.failed || record.failed ||
 	    CLIENT_ADD(client, CLIENT_REPEAT, on_replacement, p, 0, B("GET"), spawn_key) != 0 ||
 	    CLIENT_ADD(client, CLIENT_REPEAT, on_replacement, p, 1, B("EXISTS"),
-	        buf_view(&p->heartbeat)) != 0) {
+	        buf_view(&p->heartbeat)) != 0 ||
+	    CLIENT_ADD(client, CLIENT_REPEAT, on_replacement, p, 2, B("GET"),
+	        buf_view(&record)) != 0;
+	buf_free(&record);
+	if (failed) {
 		(void)client_drain(client);
 		return error_set(p->e, EX_SOFTWARE, "out of memory");
 	}
@@ -58,11 +66,27 @@ look_at_replacement(struct coordinator *c, struct bytes spawn_key, struct replac
 	return p->failed ? -1 : 0;
 }
 
+/* Whom that one was handed on to itself, appended to ${out}. */
+static void
+handed_on(const struct coordinator *c, const struct replacement *p, struct buf *out)
+{
+	struct ledger l = { 0 };
+
+	if (p->record.n > 0)
+		ledger_parse(buf_view(&c->ledger.new_id), buf_view(&p->record), &l);
+	if (l.new_id.n > 0) {
+		buf_str(out, "; it was handed on itself, to ");
+		buf_bytes(out, buf_view(&l.new_id));
+	}
+	ledger_free(&l);
+}
+
 static bool
 too_late(struct coordinator *c, const struct replacement *p, enum store_end end)
 {
 	struct result *result = c->job->result;
 	const bool moving = c->ledger.stage == LEDGER_MOVING;
+	struct buf further = { 0 };
 	const char *why = NULL;
 
 	if (end == STORE_OTHER)
@@ -73,11 +97,14 @@ too_late(struct coordinator *c, const struct replacement *p, enum store_end end)
 		why = "its spawn request has been taken or withdrawn";
 	else if (!moving && !ledger_spawn_pending(buf_view(&p->spawn)))
 		why = "its spawn request is no longer pending";
-	if (why != NULL)
-		result_finding(result, "cancel-too-late", SEVERITY_CRITICAL, c->id,
-		    "the escalation to %.*s cannot be taken back: %s", (int)c->ledger.new_id.n,
-		    c->ledger.new_id.p, why);
-	return why != NULL;
+	if (why == NULL)
+		return false;
+	handed_on(c, p, &further);
+	result_finding(result, "cancel-too-late", SEVERITY_CRITICAL, c->id,
+	    "the escalation to %.*s cannot be taken back: %s%s", (int)c->ledger.new_id.n,
+	    c->ledger.new_id.p, why, buf_cstr(&further) != NULL ? further.p : "");
+	buf_free(&further);
+	return true;
 }
 
 /* The record says that it goes back, as far as ${p} allows. */
@@ -130,6 +157,7 @@ mark(struct coordinator *c, struct call *k, bool by_person, bool *done, struct e
 out:
 	buf_free(&text);
 	buf_free(&p.spawn);
+	buf_free(&p.record);
 	buf_free(&p.heartbeat);
 	return rc;
 }

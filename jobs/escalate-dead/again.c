@@ -79,6 +79,8 @@ again_permit(struct coordinator *c, struct error *e)
 	}
 	/* Another death, or another try: in any case another replacement. */
 	if (rc == 0 && !c->reopen) {
+		buf_reset(&c->earlier);
+		buf_bytes(&c->earlier, buf_view(&to));
 		roster_set_state(c->entry, ROSTER_KNOWN, run_now(c->job->run));
 		c->entry->incarnation = run_now(c->job->run);
 	}

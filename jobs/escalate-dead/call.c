@@ -25,6 +25,7 @@ call_open(struct call *k, struct coordinator *c, struct error *e)
 		    bytes_str(k->new_id),
 		.swarms = k->swarms,
 		.now = run_now(c->job->run),
+		.earlier = buf_view(&c->earlier),
 		.incarnation = entry->incarnation,
 		.last_life = entry->last_life,
 		.warnings = c->warnings,

@@ -55,6 +55,7 @@ objection(const struct coordinator *c)
 int
 cancel_run(struct escalate *x, struct bytes id, struct error *e)
 {
+	struct buf earlier = { 0 };
 	struct coordinator *c;
 	bool done = false;
 
@@ -71,10 +72,14 @@ cancel_run(struct escalate *x, struct bytes id, struct error *e)
 		return -1;
 	}
 	tell(x, c, done);
+	buf_escaped(&earlier, buf_view(&c->ledger.earlier), 100);
 	if (done)
-		result_say(x->result, "%s: its work is its own again, and the jobs keep off it for 24 "
-		    "hours", run_dry(x->run) ? "Would be taken back" : "Taken back");
+		result_say(x->result, "%s: its work is its own again%s%s, and the jobs keep off it for 24 "
+		    "hours", run_dry(x->run) ? "Would be taken back" : "Taken back",
+		    earlier.n > 0 ? ", but for what was handed on before, to " : "",
+		    buf_cstr(&earlier) != NULL ? earlier.p : "");
 	else
 		result_say(x->result, "Not taken back");
+	buf_free(&earlier);
 	return 0;
 }

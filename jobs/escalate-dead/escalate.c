@@ -75,6 +75,7 @@ escalate_empty(void *coordinator)
 		free((void *)(uintptr_t)c->items[i].key.p);
 	free(c->items);
 	ledger_free(&c->ledger);
+	buf_free(&c->earlier);
 	free((void *)(uintptr_t)c->id.p);
 }
 

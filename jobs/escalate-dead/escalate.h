@@ -92,6 +92,7 @@ struct coordinator {
 	bool struck;                 /* this run has counted a warning */
 	bool adopted;                /* another process had begun it */
 	bool reopen;                 /* handed on before: what is left goes to the same replacement */
+	struct buf earlier;          /* handed on before, to this one: what is left goes to another */
 	int64_t moved, left;
 };
 

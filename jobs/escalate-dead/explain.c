@@ -44,7 +44,7 @@ say_verdict(struct escalate *x, const struct coordinator *c, struct buf *text)
 	if (c->was.known) {
 		buf_printf(text, "%s, begun ", roster_state_name(c->was.state));
 		evidence_when(c, c->was.since, text);
-		buf_str(text, "; looked at ");
+		buf_str(text, roster_left(&c->was) ? "; its heartbeat was found gone " : "; looked at ");
 		evidence_when(c, c->was.sight, text);
 	} else
 		buf_str(text, x->roster.existed ? "not known before this look" :

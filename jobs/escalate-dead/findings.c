@@ -164,6 +164,9 @@ after_override(const struct escalate *x, struct buf *out)
 	buf_printf(out, "--override-brake goes on: it retires %" PRId64 " that took the heartbeat away "
 	    "before it expired (no replacement), and judges %" PRId64 " as dead (warnings, then a "
 	    "replacement for each)", left, judged);
+	/* Those that were lost with all that was known of them. */
+	if (x->brake.gone > left + judged)
+		buf_printf(out, "; of %" PRId64 " nothing is known any more", x->brake.gone - left - judged);
 }
 
 void

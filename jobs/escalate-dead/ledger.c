@@ -35,6 +35,7 @@ ledger_free(struct ledger *l)
 
 	buf_free(&l->value);
 	buf_free(&l->new_id);
+	buf_free(&l->earlier);
 	for (i = 0; i < l->swarms_n; i++)
 		buf_free(&l->swarms[i]);
 	memset(l, 0, sizeof(*l));
@@ -152,6 +153,8 @@ ledger_parse(struct bytes dead, struct bytes value, struct ledger *l)
 	if (record_text(record, "newCoordinatorId", &text) && text.n <= 1024 &&
 	    !bytes_equal(text, dead))
 		buf_bytes(&l->new_id, text);
+	if (record_text(record, "earlierCoordinatorId", &text) && text.n <= 1024)
+		buf_bytes(&l->earlier, text);
 	(void)record_integer(record, "workMoved", &l->moved);
 	l->by_person = record_text(record, "cancelledBy", &text) && bytes_equal(text, B("person"));
 	parse_swarms(record, value, l);
@@ -207,6 +210,8 @@ ledger_begin(const struct ledger_new *n, struct buf *out)
 	buf_char(out, '{');
 	field_id(out, "deadCoordinatorId", n->id);
 	field_id(out, "newCoordinatorId", n->new_id);
+	if (n->earlier.n > 0)
+		field_id(out, "earlierCoordinatorId", n->earlier);
 	field_text(out, "swarmId", n->swarms[0]);
 	if (n->swarms_n > 1) {
 		buf_str(out, "\"swarms\":");

@@ -36,6 +36,7 @@ struct ledger {
 	bool ours;              /* it carries an incarnation */
 	struct buf value;       /* the bytes that were read: what a compare-and-set expects */
 	struct buf new_id;      /* newCoordinatorId, empty if it names none */
+	struct buf earlier;     /* earlierCoordinatorId; the same */
 	struct buf swarms[LEDGER_SWARMS]; /* swarmId, then the others */
 	size_t swarms_n;
 	int64_t timestamp;      /* when it was made; INT64_MAX if that cannot be read */
@@ -47,6 +48,7 @@ struct ledger {
 /* What a new record says. */
 struct ledger_new {
 	struct bytes id, new_id;
+	struct bytes earlier; /* the replacement that what was there before went to; empty: none */
 	const struct bytes *swarms; /* at least one */
 	size_t swarms_n;
 	int64_t now, incarnation, last_life, warnings;

@@ -83,6 +83,10 @@ def test_late_work_whose_replacement_never_came_goes_to_another(escalate, state,
     other, = set(state.spawns()) - {new}
     assert not r.exists(late) and set(state.works()) == {
         f"coordinator:work:s:{new}:w1", f"coordinator:work:s:{other}:late"}
+    # what went before does not come back with what went now, and that is said
+    done = escalate.run("--cancel", "a")
+    assert done.exit == 0 and f"but for what was handed on before, to {new}" in done.stdout, done
+    assert set(state.works()) == {f"coordinator:work:s:{new}:w1", late}
 
 
 def test_a_replacement_that_came_and_went_between_two_runs(escalate, state, r):

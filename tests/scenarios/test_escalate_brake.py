@@ -63,7 +63,9 @@ def test_flushed(escalate, state, r):
     work = [state.work(f"c{i}", "w") for i in range(10)]
     r.flushall()
     for _ in range(4):
-        braked(escalate.json(), 10, 10)
+        done = escalate.json()
+        braked(done, 10, 10)
+    assert "of 10 nothing is known any more" in done.findings()[0]["text"]
     assert not state.spawns() and not list(r.scan_iter("blocking:warning:*"))
     beat(state, 10, 2)
     done = escalate.json()

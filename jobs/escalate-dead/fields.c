@@ -188,14 +188,16 @@ fields_parse(struct coordinator *c)
 
 /*
  * Did its owner take its heartbeat away? Of many that vanish at once that is not to be believed, nor of
- * those of them that do not come back with the others; unless a person says so, or others came in their
- * place.
+ * those of them that do not come back with the others: while the brake is on the baseline stays older
+ * than the look that found them gone. Unless a person says so, or others came in their place.
  */
 static bool
 left(const struct coordinator *c, bool believed)
 {
+	const struct escalate *x = c->job;
 
-	return roster_left(c->entry) && c->was.known && (c->was.heartbeat != 0 || believed);
+	return roster_left(c->entry) && c->was.known && (believed || c->was.heartbeat != 0 ||
+	    (x->has_baseline && x->baseline.at >= c->entry->sight));
 }
 
 bool

@@ -325,9 +325,11 @@ work_brake(struct reap *r, struct error *e)
 	r->brake = b.cause != BRAKE_OFF && !r->options->override_brake;
 	if (b.cause != BRAKE_OFF)
 		result_finding(r->result, "mass-loss",
-		    r->brake ? SEVERITY_CRITICAL : SEVERITY_WARNING, B(""), "%lld of %lld coordinators known to be alive are gone (%s): %s", (long long)b.gone,
-		    (long long)b.known, brake_cause_name(b.cause),
-		    r->brake ? "nothing is reaped until they are back; --override-brake goes on" :
+		    r->brake ? SEVERITY_CRITICAL : SEVERITY_WARNING, B(""),
+		    "%lld of %lld coordinators known to be alive are gone (%s): %s",
+		    (long long)b.gone, (long long)b.known, brake_cause_name(b.cause),
+		    r->brake ? "nothing is reaped until they are back, or others beat in place of those that "
+		               "shut down cleanly; --override-brake goes on" :
 		               "overridden, going on");
 	if (r->brake)
 		return 0;

@@ -47,14 +47,19 @@ def age(r, minutes=10):
         r.set("coordkeep:baseline", b" ".join(e), ex=86400)
 
 
+def forget_file(escalate):
+    """Its times cannot be made older."""
+    for path in escalate.state_dir.glob("*baseline*"):
+        path.unlink()
+
+
 def history(escalate, state, r, n=10):
     """A fleet that two runs have seen alive, some minutes ago."""
     for mark in (1, 2):
         beat(state, n, mark)
         assert escalate.json().exit == 0
     age(r)
-    for path in escalate.state_dir.glob("*baseline*"):
-        path.unlink()
+    forget_file(escalate)
 
 
 def test_flushed(escalate, state, r):
@@ -261,10 +266,40 @@ def test_who_does_not_come_back_with_the_others_has_crashed(escalate, state, r):
     replaced(escalate, state, r, left=10, others=0)
     braked(escalate.json(), 10, 10)
     age(r)
+    forget_file(escalate)
     for i in range(1, 10):
         state.heartbeat(f"c{i}", n=3)
     done = escalate.json()
     assert done.exit == 0 and done.count("retired") == 0 and done.count("warnings") == 1, done
+
+
+@pytest.mark.parametrize("how", ["deployment", "override"])
+def test_reap_stale_ends_the_brake_first(escalate, job, state, r, how):
+    """The baseline that it leaves knows them no more; that they left cleanly is still known."""
+    replaced(escalate, state, r, left=10)
+    braked(escalate.json(), 10, 10)
+    reap = job("reap-stale", {"liveness": {"confirm": "0s"}})
+    if how == "override":
+        assert reap.json("--override-brake").exit == 1
+    else:
+        news(state, 2)
+        assert escalate.json("--list").exit == 0
+        news(state, 3)
+        done = reap.json()
+        assert done.exit == 0, done
+    done = escalate.json()
+    assert done.exit == 0 and done.count("retired") == 10, done
+
+
+def test_a_clean_shutdown_is_not_forgotten_during_a_hold(escalate, state, r):
+    state.alive("a")
+    assert escalate.json().exit == 0
+    r.hset("coordkeep:hold", "a", state.now() + 60 * MINUTE)
+    r.delete("blocking:heartbeat:a")
+    assert escalate.json().exit == 0 and state.state("a") == "known"
+    assert escalate.json().exit == 0
+    r.delete("coordkeep:hold")
+    assert escalate.json().count("retired") == 1
 
 
 def test_cut_off_after_an_override(job, proxy, state, r):

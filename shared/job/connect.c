@@ -139,8 +139,9 @@ refuse_pause(struct run *r, const struct buf *reason, int64_t left, struct error
 
 	describe_pause(reason, left, &text);
 	clock_rfc3339(client_now_ms(r->client) + left, 0, date, sizeof(date));
-	rc = error_set(e, EX_CRITICAL, "%s%s%s: that lasts longer, and stays (--force replaces it)",
-	    buf_cstr(&text) != NULL ? text.p : "paused", left < 0 ? "" : ", until ", left < 0 ? "" : date);
+	rc = error_set(e, EX_CRITICAL, "%s%s%s%s: that lasts longer, and stays; --force replaces it",
+	    buf_cstr(&text) != NULL ? text.p : "paused", left < 0 ? "" : " (until ",
+	    left < 0 ? "" : date, left < 0 ? "" : ")");
 	buf_free(&text);
 	return rc;
 }

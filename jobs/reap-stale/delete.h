@@ -4,8 +4,9 @@
 #include "reap.h"
 
 /*
- * Deletes keys in batches: each is read (PTTL and its value, or MEMORY USAGE and DUMP), written to the undo journal and fsynced; then the owners are looked at once more;
- * then each key is unlinked only if it is still what was read.
+ * Deletes keys in batches: each is read (PTTL and its value, or MEMORY USAGE and DUMP), written to
+ * the undo journal and fsynced; then the owners are looked at once more; then each key is unlinked
+ * only if it is still what was read, and its owner's heartbeat what was judged.
  */
 struct deleter;
 

@@ -83,7 +83,7 @@ visit(struct pass *p, const struct bytes *key)
 		return 0;
 	}
 	if (owner != NULL)
-		return owner->revived ? 0 : deleter_offer(r->deleter, *key, f, owner);
+		return owner->left ? 0 : deleter_offer(r->deleter, *key, f, owner);
 	if (p->orphans != NULL && f != FAMILY_WARNING && f != FAMILY_ACTIVITY)
 		return orphans_note(p->orphans, key, &p->error);
 	return 0;
@@ -158,12 +158,30 @@ enter_reaped(struct reap *r, struct error *e)
 		const struct candidate *c = value;
 		struct roster_entry *entry = roster_find(&r->roster, id);
 
-		if (c->heartbeat && !c->failed && !c->revived && entry != NULL &&
+		if (c->heartbeat && !c->failed && !c->left && entry != NULL &&
 		    entry->state != ROSTER_ESCALATED && entry->state != ROSTER_RETIRED)
 			roster_set_state(entry, ROSTER_REAPED, run_now(r->run));
 	}
 	return run_dry(r->run) ? 0 :
 	    roster_save(r->client, &r->roster, r->settings->liveness.roster_keep, e);
+}
+
+/* What was entered of those that came back before their heartbeat went is taken back; the roster is
+ * saved once more at the end. */
+static void
+take_back_reaped(struct reap *r)
+{
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(r->candidates, &at, &id, &value)) {
+		const struct candidate *c = value;
+		struct roster_entry *entry = roster_find(&r->roster, id);
+
+		if (c->revived && entry != NULL && entry->state == ROSTER_REAPED)
+			roster_set_state(entry, ROSTER_KNOWN, run_now(r->run));
+	}
 }
 
 static int
@@ -178,7 +196,7 @@ delete_heartbeats(struct reap *r, struct error *e)
 	while (outcome == 0 && map_next(r->candidates, &at, &id, &value)) {
 		struct candidate *c = value;
 
-		if (!c->heartbeat || c->failed || c->revived)
+		if (!c->heartbeat || c->failed || c->left)
 			continue;
 		buf_reset(&key);
 		key_make(&key, FAMILY_HEARTBEAT, id);
@@ -191,6 +209,7 @@ delete_heartbeats(struct reap *r, struct error *e)
 	}
 	if (outcome == 0)
 		outcome = deleter_flush(r->deleter, e);
+	take_back_reaped(r);
 	buf_free(&key);
 	return outcome;
 }

@@ -12,6 +12,7 @@
 #include "coordination/keys.h"
 #include "coordination/roster.h"
 #include "job/run.h"
+#include "redis/script.h"
 
 /* The command line's own options. */
 struct reap_options {
@@ -27,12 +28,13 @@ struct candidate {
 	struct bytes id;         /* its own copy */
 	const char *verdict;     /* why: a constant word, for the journal and the log */
 	bool heartbeat;          /* a heartbeat was there when it was judged */
-	uint64_t digest;         /* of that heartbeat's bytes */
+	char sha1[SCRIPT_SHA1];  /* of that heartbeat's bytes */
 	int64_t pttl;            /* what was left of it, or TTL_NONE */
 	int64_t silence;         /* ms */
 	int64_t age;             /* ms, as its heartbeat is stamped; 0 = not */
 	bool orphan;             /* no heartbeat, no roster entry: known by its keys only */
-	bool revived;            /* seen to be alive after all: nothing more of it goes */
+	bool left;               /* nothing more of it goes */
+	bool revived;            /* since it was seen to be alive after all */
 	bool failed;             /* a key of it could not be deleted: its heartbeat stays */
 	uint32_t deleted;        /* keys */
 	bool heartbeat_gone;     /* one of them was its heartbeat */

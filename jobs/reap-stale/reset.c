@@ -76,12 +76,12 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	const int64_t stale = s->reap->settings->reap_stale.stale_after;
 	const struct roster_entry *entry;
 	struct bytes id;
-	struct look l;
+	struct look l = { 0 };
 	bool alive;
 
 	if (s->pttl_of != tag)
 		return;
-	if (!look_heartbeat(s->pttl, r, true, &l)) {
+	if (!look_heartbeat(s->pttl, r, &l)) {
 		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
 		return;
 	}

@@ -80,7 +80,7 @@ survey_condemn(struct reap *r, struct bytes id, const struct look *l, const char
 		return -1;
 	c->verdict = verdict;
 	c->heartbeat = l->form != HEARTBEAT_ABSENT;
-	c->digest = l->digest;
+	memcpy(c->sha1, l->sha1, sizeof c->sha1);
 	c->pttl = l->pttl;
 	c->silence = silence;
 	if (l->form == HEARTBEAT_READABLE)
@@ -110,12 +110,12 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	struct roster_entry *entry;
 	struct judgement j;
 	struct bytes id;
-	struct look l;
+	struct look l = { 0 };
 
 	/* Its PTTL was lost or came out of turn: the next run sees it. */
 	if (s->failed != 0 || s->pttl_of != tag)
 		return;
-	if (!look_heartbeat(s->pttl, r, true, &l)) {
+	if (!look_heartbeat(s->pttl, r, &l)) {
 		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
 		return;
 	}

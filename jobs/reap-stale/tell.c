@@ -32,17 +32,17 @@ show(struct sums *sums, const struct candidate *c)
 static bool
 is_whole(const struct candidate *c)
 {
-	return !c->failed && !c->revived && (!c->heartbeat || c->heartbeat_gone);
+	return !c->failed && !c->left && (!c->heartbeat || c->heartbeat_gone);
 }
 
-/* It came back between the last look at it and the deletion: that is no success. */
+/* It came back when some of its keys were gone already: that is no success. */
 static void
 tell_revived(struct reap *r, const struct candidate *c)
 {
 	if (c->revived && !run_dry(r->run))
 		result_finding(r->result, "revived-meanwhile", SEVERITY_WARNING, c->id,
-		    "came back while it was being cleaned up: %u of its keys were deleted before that "
-		    "was seen; the journal has them", c->deleted);
+		    "came back while it was being cleaned up: %u of its keys had been deleted before "
+		    "that; the journal has them", c->deleted);
 }
 
 /* Those whose keys went, a log line each. */
@@ -115,6 +115,7 @@ say(struct reap *r, const struct sums *sums)
 	const int64_t left = result_get(r->result, "keys-of-uncertain-owner") +
 	    result_get(r->result, "keys-newer-than-threshold") +
 	    result_get(r->result, "keys-changed-meanwhile");
+	const int64_t alive = result_get(r->result, "coordinators-alive-after-all");
 
 	if (one == NULL)
 		result_say(r->result, "Found %lld heartbeat keys", (long long)r->heartbeats);
@@ -130,10 +131,13 @@ say(struct reap *r, const struct sums *sums)
 	}
 	else if (one != NULL)
 		result_say(r->result, "No key of %s is there that could be deleted", one);
-	else if (left > 0 || result_has_finding(r->result, "value-too-large"))
+	else if (left > 0 || alive > 0 || result_has_finding(r->result, "value-too-large"))
 		result_say(r->result, "Nothing was deleted: see the counts and findings");
 	else
 		result_say(r->result, "No stale keys found");
+	if (alive > 0)
+		result_say(r->result, "%lld %s alive after all and %s left (-v says why)", (long long)alive,
+		    alive == 1 ? "was" : "were", alive == 1 ? "was" : "were");
 	if (left > 0)
 		result_say(r->result, "%lld key%s left: of uncertain owner, newer than the threshold, or "
 		    "changed meanwhile (-v names them)", (long long)left, left == 1 ? " was" : "s were");

@@ -222,8 +222,12 @@ deleter_flush(struct deleter *d, struct error *e)
 int
 deleter_close(struct deleter *d, struct error *e)
 {
-	int outcome = journal_close(d->journal, e);
+	int outcome;
 
+	/* Its name is of no use to anybody then. */
+	if (d->journal != NULL && journal_is_empty(d->journal))
+		buf_reset(&d->path);
+	outcome = journal_close(d->journal, e);
 	d->journal = NULL;
 	return outcome;
 }

@@ -46,6 +46,12 @@ struct reading {
 	struct error *error;
 };
 
+int
+look_refused(struct error *e)
+{
+	return error_set(e, EX_NOPERM, "its activity record may not be read (NOPERM)");
+}
+
 static void
 on_activity(void *ctx, size_t tag, const struct reply *r)
 {
@@ -56,6 +62,10 @@ on_activity(void *ctx, size_t tag, const struct reply *r)
 	const char *why, *error = reply_error(r);
 
 	(void)tag;
+	if (reply_refuses_key(r)) {
+		g->look->refused = true;
+		return;
+	}
 	if (!reply_string(r, &bytes)) {
 		/* No evidence in an activity of another type; anything else is an error. */
 		if (error == NULL || strncmp(error, "WRONGTYPE", 9) != 0)

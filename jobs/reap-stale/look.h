@@ -18,11 +18,15 @@ struct look {
 	bool activity;
 	int64_t activity_stamp;
 	uint64_t activity_digest; /* 0 = none there */
+	bool refused;         /* the ACL refuses its activity: nothing can be told of it */
 };
 
 /* Enter the form, stamp and so on of a heartbeat's PTTL and GETRANGE replies in ${l}, zeroed
  * before. False when it cannot be known: an error reply, or none. */
 bool look_heartbeat(int64_t pttl, const struct reply *value, struct look *l);
+
+/* The error that ``refused'' is; -1. */
+int look_refused(struct error *e);
 
 /**
  * look_many(c, ids, n, now, roster, looks, e):

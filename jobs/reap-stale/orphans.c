@@ -131,8 +131,12 @@ static void
 on_pttl(void *ctx, size_t tag, const struct reply *r)
 {
 	struct orphans *o = ctx;
+	struct error e = { 0 };
 
-	if (reply_integer(r, &o->pttl))
+	if (reply_refuses_key(r)) {
+		reply_fail(r, &e, "PTTL");
+		reap_refused(o->reap, *(const struct bytes *)(uintptr_t)tag, &e);
+	} else if (reply_integer(r, &o->pttl))
 		o->pttl_of = tag;
 	else if (o->failed == 0)
 		o->failed = reply_fail(r, &o->error, "PTTL of a key without owner");

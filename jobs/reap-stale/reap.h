@@ -59,11 +59,16 @@ struct reap {
 	int64_t heartbeats;      /* keys that the survey found */
 	int64_t oldest;          /* the greatest stamped age among them, ms */
 	struct deleter *deleter;
+	struct error refused;    /* the first key that the ACL refused; the run goes on without it */
 };
 
 int reap_run(struct run *run, struct error *e);
 /* The candidate ${id}, added if it is none yet. NULL with ${e}. */
 struct candidate *reap_candidate(struct reap *r, struct bytes id, struct error *e);
+
+/* Name a key that the ACL refuses, as ${e} says: everything else is done, and then the run ends with
+ * 77. */
+void reap_refused(struct reap *r, struct bytes key, const struct error *e);
 
 /* survey.c: the first pass. Finds and judges all heartbeats (or the one of --coordinator), takes
  * a second look where that decides, works the brake, fills r->candidates. */

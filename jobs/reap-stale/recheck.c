@@ -113,6 +113,7 @@ batch_look_again(struct deleter *d, int64_t now, struct error *e)
 	struct candidate **owners = calloc(d->n, sizeof(struct candidate *));
 	struct bytes *ids = calloc(d->n, sizeof *ids);
 	struct look *looks = calloc(d->n, sizeof *looks);
+	struct error refused;
 	size_t n = 0, i;
 	int outcome = -1;
 
@@ -134,6 +135,11 @@ batch_look_again(struct deleter *d, int64_t now, struct error *e)
 	for (i = 0; outcome == 0 && i < n && !batch_regardless(d); i++) {
 		if (owners[i]->heartbeat ? was_refreshed(d, owners[i], looks[i].pttl) : looks[i].pttl != -2)
 			batch_revive(d, owners[i], "its heartbeat changed since it was judged");
+		if (looks[i].refused) {
+			look_refused(&refused);
+			reap_refused(d->reap, owners[i]->id, &refused);
+			owners[i]->left = true;
+		}
 		compare_activity(d, owners[i], &looks[i], now);
 	}
 out:

@@ -221,10 +221,17 @@ resolve(struct reap *r, struct map *doubts, bool last, size_t *waiting, struct e
 		outcome = look_many(r->client, ids, n, now, &r->roster, looks, e);
 	for (size_t i = 0; outcome == 0 && i < n; i++) {
 		struct roster_entry *entry = roster_find(&r->roster, ids[i]);
+		struct error refused;
 		struct judgement j;
 
 		if (entry == NULL)
 			continue;
+		if (looks[i].refused) {
+			look_refused(&refused);
+			reap_refused(r, ids[i], &refused);
+			map_remove(doubts, ids[i]);
+			continue;
+		}
 		j = survey_judge(r, entry, &looks[i], now);
 		if (!last && (j.confirmable ||
 		                 (j.verdict == VERDICT_STALE && survey_fell_unseen(r, entry, looks[i].stamp)))) {

@@ -41,6 +41,8 @@ survey_one(struct reap *r, struct bytes id, struct error *e)
 			return -1;
 		if ((entry = roster_find(&r->roster, id)) == NULL)
 			return error_set(e, EX_SOFTWARE, "out of memory");
+		if (l.refused)
+			return look_refused(e);
 		j = survey_judge(r, entry, &l, run_now(r->run));
 		if (second == 0 && l.form != HEARTBEAT_ABSENT)
 			survey_oddities(r, id, &l, &j);

@@ -155,8 +155,7 @@ tell(struct reap *r, const char *why)
 		say(r, &sums);
 	give_metrics(r, &sums);
 	give_object(r, &sums);
-	if (result_get(r->result, "keys-deleted") + result_get(r->result, "failed") > 0 &&
-	    deleter_journal_path(r->deleter) != NULL)
+	if (deleter_journal_path(r->deleter) != NULL)
 		result_say(r->result, "Undo with: reap-stale --undo %s",
 		    deleter_journal_path(r->deleter));
 	if (why != NULL)

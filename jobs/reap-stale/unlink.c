@@ -85,10 +85,15 @@ outcome_of(struct deleter *d, struct item *item, const struct reply *r)
 	struct result *result = d->reap->result;
 	int64_t v;
 
+	if (r == NULL && item->owner != NULL)
+		item->owner->failed = true;
+	if (r == NULL && !client_was_sent(d->reap->client)) {
+		result_failed(result, "delete-failed", item->key, "not deleted: the connection was lost "
+		    "before the command was sent");
+		return "failed";
+	}
 	if (r == NULL) {
-		if (item->owner != NULL)
-			item->owner->failed = true;
-		result_failed(result, "delete-unknown", item->key,
+		result_unknown(result, "delete-unknown", item->key,
 		    "the reply was lost: whether it was deleted is unknown; the journal has it");
 		return NULL;
 	}

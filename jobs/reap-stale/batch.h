@@ -72,6 +72,9 @@ void batch_leave_newer(struct deleter *d, int64_t now);
 /* Look once more at the owners' activity and at when their heartbeats expire; those that live keep
  * everything. (What the heartbeats hold the script that deletes compares.) -1 with ${e}. */
 int batch_look_again(struct deleter *d, int64_t now, struct error *e);
+/* Leave those of ${n} candidates of which another run has entered something in the roster since this
+ * one read it: a suspect is escalate-dead's. -1 with ${e}. */
+int batch_ask_roster(struct reap *r, struct candidate *const *c, size_t n, struct error *e);
 /* Obey a pause (-1, EX_TEMPFAIL) and holds that came meanwhile. */
 int batch_still_allowed(struct deleter *d, int64_t now, struct error *e);
 

@@ -1,8 +1,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "delete.h"
-#include "reap.h"
+#include "batch.h"
 
 /*
  * What begins with "blocking:" or "coordinator:activity:", as one constant glob: the server
@@ -143,6 +142,28 @@ walk(struct pass *p, struct error *e)
 	return 0;
 }
 
+/* Not to write over what another run has entered. */
+static int
+ask_roster(struct reap *r, struct error *e)
+{
+	const bool forced = r->options->coordinator != NULL && run_forced(r->run);
+	struct candidate **c = calloc(map_count(r->candidates) + 1, sizeof(struct candidate *));
+	struct bytes id;
+	void *value;
+	size_t at = 0, n = 0;
+	int outcome = 0;
+
+	if (c == NULL)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	while (map_next(r->candidates, &at, &id, &value))
+		if (((struct candidate *)value)->heartbeat)
+			c[n++] = value;
+	if (!run_dry(r->run) && !forced)
+		outcome = batch_ask_roster(r, c, n, e);
+	free(c);
+	return outcome;
+}
+
 /*
  * Before the heartbeats go the roster says who took them: one that is missing
  * before its time, and no job of ours removed, passes for a clean shutdown.
@@ -191,7 +212,7 @@ delete_heartbeats(struct reap *r, struct error *e)
 	struct buf key = { 0 };
 	void *value;
 	size_t at = 0;
-	int outcome = enter_reaped(r, e);
+	int outcome = ask_roster(r, e) != 0 || enter_reaped(r, e) != 0 ? -1 : 0;
 
 	while (outcome == 0 && map_next(r->candidates, &at, &id, &value)) {
 		struct candidate *c = value;

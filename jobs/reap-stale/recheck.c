@@ -106,7 +106,35 @@ batch_leave_newer(struct deleter *d, int64_t now)
 	}
 }
 
-/* Is any owner of this batch alive after all? */
+int
+batch_ask_roster(struct reap *r, struct candidate *const *c, size_t n, struct error *e)
+{
+	struct bytes *ids = calloc(n + 1, sizeof *ids);
+	enum roster_state *states = calloc(n + 1, sizeof *states);
+	int outcome = ids == NULL || states == NULL ? error_set(e, EX_SOFTWARE, "out of memory") : 0;
+
+	for (size_t i = 0; outcome == 0 && i < n; i++)
+		ids[i] = c[i]->id;
+	if (outcome == 0)
+		outcome = roster_read_states(r->client, ids, n, states, e);
+	for (size_t i = 0; outcome == 0 && i < n; i++) {
+		const struct roster_entry *entry = roster_find(&r->roster, ids[i]);
+
+		if (c[i]->left || states[i] == ROSTER_STATES ||
+		    (entry != NULL && states[i] == entry->state))
+			continue;
+		log_event(LOG_LEVEL_INFO, "left", &ids[i], "left: another run has entered it as %s meanwhile",
+		    roster_state_name(states[i]));
+		if (states[i] == ROSTER_SUSPECT)
+			result_count(r->result, "suspects-left-to-escalate-dead", 1);
+		c[i]->left = true;
+	}
+	free(ids);
+	free(states);
+	return outcome;
+}
+
+/* Is any owner of this batch alive after all, or another run's? */
 int
 batch_look_again(struct deleter *d, int64_t now, struct error *e)
 {
@@ -131,8 +159,12 @@ batch_look_again(struct deleter *d, int64_t now, struct error *e)
 		owners[n] = c;
 		ids[n++] = c->id;
 	}
+	if (batch_regardless(d))
+		n = 0;
 	outcome = look_many(d->reap->client, ids, n, now, NULL, looks, e);
-	for (i = 0; outcome == 0 && i < n && !batch_regardless(d); i++) {
+	if (outcome == 0)
+		outcome = batch_ask_roster(d->reap, owners, n, e);
+	for (i = 0; outcome == 0 && i < n; i++) {
 		if (owners[i]->heartbeat ? was_refreshed(d, owners[i], looks[i].pttl) : looks[i].pttl != -2)
 			batch_revive(d, owners[i], "its heartbeat changed since it was judged");
 		if (looks[i].refused) {

@@ -227,3 +227,51 @@ roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e
 		settle(r);
 	return rc;
 }
+
+/* Of one call. */
+struct states {
+	enum roster_state *out;
+	size_t n;
+	struct error *e;
+	int failed;
+};
+
+static void
+on_states(void *ctx, size_t tag, const struct reply *r)
+{
+	struct states *s = ctx;
+	struct roster_entry entry;
+	struct bytes value;
+	size_t n;
+
+	(void)tag;
+	if (!reply_array(r, &n) || n != s->n) {
+		s->failed = reply_fail(r, s->e, "HMGET %s", ROSTER_KEY);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		s->out[i] = reply_string(reply_at(r, i), &value) && roster_parse(value, &entry) ?
+		    entry.state : ROSTER_STATES;
+}
+
+int
+roster_read_states(struct client *c, const struct bytes *ids, size_t n,
+    enum roster_state *states, struct error *e)
+{
+	struct bytes argv[2 + BATCH] = { B("HMGET"), B(ROSTER_KEY) };
+
+	for (size_t at = 0; at < n; at += BATCH) {
+		struct states s = { .out = states + at, .n = n - at < BATCH ? n - at : BATCH, .e = e };
+
+		memcpy(argv + 2, ids + at, s.n * sizeof(*ids));
+		if (client_add(c, CLIENT_REPEAT, on_states, &s, 0, 2 + s.n, argv) != 0)
+			return error_set(e, EX_SOFTWARE, "out of memory");
+		if (client_drain(c) != 0) {
+			*e = *client_error(c);
+			return -1;
+		}
+		if (s.failed != 0)
+			return -1;
+	}
+	return 0;
+}

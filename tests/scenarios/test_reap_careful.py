@@ -136,6 +136,40 @@ def test_a_pause_and_a_hold_in_mid_run(r, job, proxy, heartbeat, now_ms, what):
     assert differences(before, snapshot(r)) == []
 
 
+@pytest.mark.parametrize("when", ["while it waits", "before its keys go", "before its heartbeat goes"])
+@pytest.mark.parametrize("line", [[], ["--coordinator", "d"]])
+def test_a_suspect_of_meanwhile(r, job, proxy, heartbeat, when, line):
+    """escalate-dead has begun to judge it: it is left, and the roster goes on saying so."""
+    heartbeat("d", age_ms=OLD, ttl=None)
+    r.set("blocking:state:d", "s")
+    r.set("coordinator:work:s:d:w", json.dumps({"assignedTo": "d"}))
+    looks, warned = [], []
+
+    def suspect():
+        if not warned:
+            warned.append(job("escalate-dead", SHORT).json())
+
+    def on_command(number, words):
+        name = words[0].upper()
+        if name == b"GETRANGE" and b"coordinator:activity:d" in words:
+            looks.append(1)
+            if when == "while it waits" and len(looks) == 2:
+                suspect()
+        if when == "before its keys go" and name == b"SCAN" and b"blocking:heartbeat:*" not in words:
+            suspect()
+        if when == "before its heartbeat goes" and name == b"EVALSHA" and b"blocking:state:d" in words:
+            suspect()
+
+    proxy.on_command = on_command
+    done = job("reap-stale", SHORT, url=proxy.url).json(*line)
+    assert warned and warned[0].count("suspects") == 1, (warned, done)
+    assert r.exists("blocking:heartbeat:d", "blocking:warning:d") == 2, done
+    assert r.exists("blocking:state:d") == (when != "before its heartbeat goes"), done
+    assert b"suspect" in r.hget("coordkeep:roster", "d"), done
+    assert done.count("suspects-left-to-escalate-dead") == 1 and done.exit == 0, done
+    assert done.count("coordinators-reaped") == 0, done
+
+
 class TestOne:
     """--coordinator"""
 

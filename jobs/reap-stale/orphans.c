@@ -260,8 +260,8 @@ report(struct orphans *o, struct bytes id, const struct orphan *orphan)
 		return;
 	}
 	result_finding(o->reap->result, "orphan", SEVERITY_WARNING, id,
-	    "owns %u key(s), %u without a TTL, and has neither a heartbeat nor a history%s",
-	    orphan->keys, orphan->ttl_less,
+	    "owns %u key%s, %u without a TTL, and has neither a heartbeat nor a history%s",
+	    orphan->keys, orphan->keys == 1 ? "" : "s", orphan->ttl_less,
 	    reaping(o) && orphan->works ? "; left, since it owns work" :
 	    reaping(o) ? "; they go when two runs orphan_after apart have seen the same" :
 	                 " (orphans = reap would delete them)");

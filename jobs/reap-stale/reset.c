@@ -221,9 +221,9 @@ permitted(struct reset *s, struct error *e)
 	char question[200];
 
 	if (s->alive > 0 && !run_forced(r->run))
-		return error_set(e, EX_CRITICAL, "refused: %lld coordinator(s) live, may live or are on hold, "
-		    "among them %s (stop them first; --force deletes their state all the same)",
-		    (long long)s->alive, buf_cstr(&s->example));
+		return error_set(e, EX_CRITICAL, "refused: %lld coordinator%s, among them %s, may live or be "
+		    "on hold (stop them first; --force deletes their state all the same)",
+		    (long long)s->alive, s->alive == 1 ? "" : "s", buf_cstr(&s->example));
 	if (run_dry(r->run) || r->options->yes)
 		return 0;
 	snprintf(question, sizeof question,

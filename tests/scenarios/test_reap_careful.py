@@ -264,6 +264,54 @@ def test_the_brake_says_that_it_is_on(r, job, heartbeat):
     assert reap.run("--override-brake").exit == 1
 
 
+def test_one_with_the_brake_on_is_told_of_it(r, job, heartbeat):
+    """A person asked for it, so it goes; that many others are missing is a finding."""
+    reap = job("reap-stale", FAST)
+    for i in range(5):
+        heartbeat(f"c{i}")
+    reap.run()
+    r.delete(*(f"blocking:heartbeat:c{i}" for i in range(5)))
+    heartbeat("dead", age_ms=OLD, ttl=None)
+    baseline = r.get("coordkeep:baseline")
+    for line in (["-n"], []):
+        done = reap.json("--coordinator", "dead", *line)
+        assert done.exit == 1 and done.finding_codes() == ["mass-loss"], done
+        assert "5 of 5" in done.findings()[0]["text"], done
+    assert not r.exists("blocking:heartbeat:dead") and r.get("coordkeep:baseline") == baseline
+    assert reap.run().exit == 2, "the brake stays on for the rest"
+
+
+@pytest.mark.parametrize("line", [[], ["--coordinator", "d"]])
+def test_a_time_in_the_roster_that_has_not_come(r, job, heartbeat, now_ms, line):
+    """Against it nobody is ever silent: that is said."""
+    reap = job("reap-stale", SHORT)
+    heartbeat("d", age_ms=OLD, ttl=None)
+    heartbeat("alive")
+    reap.run("--set", "reap-stale.stale_after=1d")
+    ahead = now_ms() + 86_400_000
+    for ident in ("d", "alive"):
+        words = r.hget("coordkeep:roster", ident).split(b" ")
+        for i in (1, 2, 8, 9, 10):
+            words[i] = b"%d" % ahead
+        r.hset("coordkeep:roster", ident, b" ".join(words))
+    for i in range(2):
+        heartbeat("alive", sequence=i + 1)
+        done = reap.json(*line)
+        assert done.exit == (2 if line else 1) and done.finding_codes() == ["roster-ahead"], done
+        assert [f["key"] for f in done.findings()] == ["d"] and "23h" in done.findings()[0]["text"]
+    r.hdel("coordkeep:roster", "d")
+    assert reap.json(*line).count("coordinators-reaped") == 1
+
+
+def test_one_number_for_a_clock_that_is_off(r, job, heartbeat, now_ms):
+    reap = job("reap-stale", FAST)
+    heartbeat("slow", ttl=89)
+    reap.run()
+    heartbeat("slow", age_ms=83 * 60 * 1000 + 30_000, ttl=89)
+    done = reap.json()
+    assert "off by -1h23m (" in done.findings("skewed-clock")[0]["text"], done
+
+
 def test_no_undo_is_offered_where_nothing_went(server, r, job, heartbeat):
     heartbeat("d", age_ms=OLD, ttl=None)
     r.execute_command("ACL", "SETUSER", "limited", "reset", "on", ">pw", "~*", "&*", "+@all", "-evalsha",

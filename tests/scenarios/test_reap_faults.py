@@ -34,6 +34,15 @@ def test_a_permission_that_lacks(server, r, job, heartbeat, rule):
     assert differences(before, snapshot(r)) == []
 
 
+def test_without_scripts_the_next_run_says_the_same(server, r, job, heartbeat):
+    """The lease is released all the same, so that it is 77 and not 75."""
+    dead(r, heartbeat)
+    user(r, "-eval", "-evalsha")
+    reap = job("reap-stale", FAST, url=server.url.replace("unix://", "unix://limited:pw@"))
+    assert [reap.run().exit for _ in range(2)] == [77, 77]
+    assert r.exists("coordkeep:lease:reap-stale") == 0
+
+
 def test_a_read_only_replica(r, job, heartbeat):
     dead(r, heartbeat)
     before = snapshot(r)

@@ -54,12 +54,14 @@ struct roster_entry {
 
 struct roster {
 	struct map *entries;      /* id -> struct roster_entry */
+	struct map *damaged;      /* id -> struct buf, what stands there and cannot be read; or NULL */
 	bool existed;             /* the hash was there: there is history */
 	int64_t loaded_at;        /* Redis ms */
 };
 
-/* Load all of it. -1 with ${e}. An entry that cannot be parsed is dropped with
- * a log line. roster_free(zeroed) is harmless. */
+/* Load all of it. -1 with ${e}. Entries that cannot be read count as none, with a log line for all of
+ * them; roster_save removes them, but for those of another version of the format.
+ * roster_free(zeroed) is harmless. */
 int roster_load(struct client *c, struct roster *r, struct error *e);
 void roster_free(struct roster *r);
 struct roster_entry *roster_find(const struct roster *r, struct bytes id);

@@ -111,12 +111,15 @@ batch_ask_roster(struct reap *r, struct candidate *const *c, size_t n, struct er
 {
 	struct bytes *ids = calloc(n + 1, sizeof *ids);
 	enum roster_state *states = calloc(n + 1, sizeof *states);
-	int outcome = ids == NULL || states == NULL ? error_set(e, EX_SOFTWARE, "out of memory") : 0;
+	int outcome = -1;
 
-	for (size_t i = 0; outcome == 0 && i < n; i++)
+	if (ids == NULL || states == NULL) {
+		error_set(e, EX_SOFTWARE, "out of memory");
+		goto out;
+	}
+	for (size_t i = 0; i < n; i++)
 		ids[i] = c[i]->id;
-	if (outcome == 0)
-		outcome = roster_read_states(r->client, ids, n, states, e);
+	outcome = roster_read_states(r->client, ids, n, states, e);
 	for (size_t i = 0; outcome == 0 && i < n; i++) {
 		const struct roster_entry *entry = roster_find(&r->roster, ids[i]);
 
@@ -129,6 +132,7 @@ batch_ask_roster(struct reap *r, struct candidate *const *c, size_t n, struct er
 			result_count(r->result, "suspects-left-to-escalate-dead", 1);
 		c[i]->left = true;
 	}
+out:
 	free(ids);
 	free(states);
 	return outcome;

@@ -301,7 +301,9 @@ roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e
 	return rc;
 }
 
-/* Of one call. */
+/* Calls of roster_read_states that are under way at most. */
+#define READS 10
+
 struct states {
 	enum roster_state *out;
 	size_t n;
@@ -309,6 +311,7 @@ struct states {
 	int failed;
 };
 
+/* ${tag} is the first of a call's. */
 static void
 on_states(void *ctx, size_t tag, const struct reply *r)
 {
@@ -317,14 +320,14 @@ on_states(void *ctx, size_t tag, const struct reply *r)
 	struct bytes value;
 	size_t n;
 
-	(void)tag;
-	if (!reply_array(r, &n) || n != s->n) {
-		s->failed = reply_fail(r, s->e, "HMGET %s", ROSTER_KEY);
+	if (!reply_array(r, &n) || n > s->n - tag) {
+		if (s->failed == 0)
+			s->failed = reply_fail(r, s->e, "HMGET %s", ROSTER_KEY);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		s->out[i] = reply_string(reply_at(r, i), &value) && roster_parse(value, &entry) ?
-		    entry.state : ROSTER_STATES;
+		s->out[tag + i] = reply_string(reply_at(r, i), &value) &&
+		    roster_parse(value, &entry) ? entry.state : ROSTER_STATES;
 }
 
 int
@@ -332,19 +335,22 @@ roster_read_states(struct client *c, const struct bytes *ids, size_t n,
     enum roster_state *states, struct error *e)
 {
 	struct bytes argv[2 + BATCH] = { B("HMGET"), B(ROSTER_KEY) };
+	struct states s = { .out = states, .n = n, .e = e };
+	int rc = 0;
 
-	for (size_t at = 0; at < n; at += BATCH) {
-		struct states s = { .out = states + at, .n = n - at < BATCH ? n - at : BATCH, .e = e };
+	for (size_t at = 0; rc == 0 && at < n; at += BATCH) {
+		const size_t some = n - at < BATCH ? n - at : BATCH;
 
-		memcpy(argv + 2, ids + at, s.n * sizeof(*ids));
-		if (client_add(c, CLIENT_REPEAT, on_states, &s, 0, 2 + s.n, argv) != 0)
-			return error_set(e, EX_SOFTWARE, "out of memory");
-		if (client_drain(c) != 0) {
+		memcpy(argv + 2, ids + at, some * sizeof(*ids));
+		if (client_add(c, CLIENT_REPEAT, on_states, &s, at, 2 + some, argv) != 0)
+			rc = error_set(e, EX_SOFTWARE, "out of memory");
+		else if (client_pending(c) >= READS && (rc = client_drain(c)) != 0)
 			*e = *client_error(c);
-			return -1;
-		}
-		if (s.failed != 0)
-			return -1;
 	}
-	return 0;
+	/* In any case: the callbacks point at ${s}. */
+	if (client_drain(c) != 0 && rc == 0) {
+		*e = *client_error(c);
+		rc = -1;
+	}
+	return rc != 0 || s.failed != 0 ? -1 : 0;
 }

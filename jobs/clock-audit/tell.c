@@ -11,6 +11,24 @@
 #define MEND "to mend it: systemctl restart systemd-timesyncd and timedatectl set-ntp true, or " \
 	"chronyc makestep"
 
+/* What audit_amount shows is a multiple of this. */
+static int64_t
+step_of(int64_t size)
+{
+	if (size < 600 * INT64_C(1000000))
+		return size < 1000000 - 50 ? 100 : 100000;
+	return (size >= 86400 * INT64_C(1000000) ? 3600 : size >= 3600 * INT64_C(1000000) ? 60 : 1) *
+	    INT64_C(1000000);
+}
+
+static int64_t
+rounded(int64_t size)
+{
+	const int64_t step = step_of(size);
+
+	return (size + step / 2) / step * step;
+}
+
 void
 audit_amount(struct buf *out, int64_t us, bool with_sign)
 {
@@ -24,7 +42,7 @@ audit_amount(struct buf *out, int64_t us, bool with_sign)
 	} else if (size < 600 * INT64_C(1000000)) {
 		buf_printf(out, "%.1f s", (double)size / 1000000);
 	} else {
-		duration_human(size / 1000, text, sizeof(text));
+		duration_human(rounded(size) / 1000, text, sizeof(text));
 		buf_str(out, text);
 	}
 }
@@ -33,14 +51,9 @@ audit_amount(struct buf *out, int64_t us, bool with_sign)
 static int64_t
 rounded_off(int64_t us)
 {
-	int64_t size = us < 0 ? -us : us, step;
+	int64_t size = us < 0 ? -us : us;
 
-	if (size < 600 * INT64_C(1000000)) {
-		step = size < 1000000 - 50 ? 100 : 100000;
-		return llabs(size - (size + step / 2) / step * step);
-	}
-	step = size >= 86400 * INT64_C(1000000) ? 3600 : size >= 3600 * INT64_C(1000000) ? 60 : 1;
-	return size % (step * 1000000);
+	return llabs(size - rounded(size));
 }
 
 void

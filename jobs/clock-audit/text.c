@@ -154,19 +154,28 @@ say_silent(const struct audit *a)
 		result_say(a->result, "%" PRId64 " old heartbeat%s not written while watched: "
 		    "silent, whatever the clock (reap-stale, escalate-dead)", s->silent,
 		    s->silent == 1 ? " was" : "s were");
-	if (s->old > WATCH_MAX)
-		result_say(a->result, "%" PRId64 " further old heartbeats were not watched",
-		    s->old - WATCH_MAX);
+}
+
+/* What was not looked at is said in any case. */
+static void
+say_unwatched(const struct audit *a)
+{
+	const int64_t n = a->survey.old - WATCH_MAX;
+
+	if (n > 0)
+		result_say(a->result, "%" PRId64 " further old heartbeat%s not watched", n,
+		    n == 1 ? " was" : "s were");
 }
 
 void
 audit_text(const struct audit *a)
 {
 	say_summary(a);
-	if (!run_verbose(a->run))
-		return;
-	say_measurement(a);
-	say_hosts(a);
-	say_writers(a);
-	say_silent(a);
+	if (run_verbose(a->run)) {
+		say_measurement(a);
+		say_hosts(a);
+		say_writers(a);
+		say_silent(a);
+	}
+	say_unwatched(a);
 }

@@ -4,10 +4,12 @@
 #include "delete.h"
 #include "redis/script.h"
 
-/* What the two halves of the deleter share: read.c fills a batch, delete.c empties it. */
+/* What the parts of the deleter share: read.c fills a batch, recheck.c looks at it once more,
+ * unlink.c empties it, and delete.c makes them do so. */
 
-#define BATCH_KEYS 2000
-#define BATCH_BYTES (1 << 20)
+/* So many that an owner's keys often meet in one: each owner is compared once a call. */
+#define BATCH_KEYS 5000
+#define BATCH_BYTES (2 << 20)
 /* Strings up to so long are read as values; anything else as DUMP has it, if it is not too large. */
 #define VALUE_MAX 65536
 
@@ -46,12 +48,33 @@ struct deleter {
 void deleter_give_up(struct deleter *d, struct item *item, const struct reply *r,
     const char *event, const char *what);
 
+/* unlink.c. Values that go in one script call: enough that its own cost does not count, few enough
+ * that others wait no longer than for a page of SCAN. What is longer or no string goes alone. */
+#define UNLINK_TOGETHER 16
+#define UNLINK_VALUE_MAX 4096
+/* -1: OpenSSL failed. */
+int unlink_init(struct script *s);
+bool unlink_alone(const struct item *item);
+/* Queue one script call for ${n} items from ${first} on: each goes if it still is what was read and
+ * its owner's heartbeat what was judged. -1 without memory. */
+int unlink_queue(struct deleter *d, size_t first, size_t n);
+
 /* recheck.c. Has it been read, and is it to go? */
 bool batch_is_due(const struct item *item);
+/* Enter with its owner that it went (or, in a dry run, would). */
+void batch_note_deleted(struct item *item);
+/* Did a person ask to clean up after this one, alive or not? */
+bool batch_regardless(const struct deleter *d);
+/* It lives: nothing more of it goes. ${why} is for the log. */
+void batch_revive(struct deleter *d, struct candidate *c, const char *why);
 /* Leave what is newer than the threshold. */
 void batch_leave_newer(struct deleter *d, int64_t now);
-/* Look at the owners once more; those that live keep everything. -1 with ${e}. */
+/* Look once more at the owners' activity and at when their heartbeats expire; those that live keep
+ * everything. (What the heartbeats hold the script that deletes compares.) -1 with ${e}. */
 int batch_look_again(struct deleter *d, int64_t now, struct error *e);
+/* Leave those of ${n} candidates of which another run has entered something in the roster since this
+ * one read it: a suspect is escalate-dead's. -1 with ${e}. */
+int batch_ask_roster(struct reap *r, struct candidate *const *c, size_t n, struct error *e);
 /* Obey a pause (-1, EX_TEMPFAIL) and holds that came meanwhile. */
 int batch_still_allowed(struct deleter *d, int64_t now, struct error *e);
 

@@ -4,8 +4,9 @@
 #include "reap.h"
 
 /*
- * Deletes keys in batches: each is read (PTTL and its value, or MEMORY USAGE and DUMP), written to the undo journal and fsynced; then the owners are looked at once more;
- * then each key is unlinked only if it is still what was read.
+ * Deletes keys in batches: each is read (PTTL and its value, or MEMORY USAGE and DUMP), written to
+ * the undo journal and fsynced; then the owners are looked at once more; then each key is unlinked
+ * only if it is still what was read, and its owner's heartbeat what was judged.
  */
 struct deleter;
 
@@ -19,7 +20,7 @@ int deleter_offer(struct deleter *d, struct bytes key, enum family f, struct can
 bool deleter_full(const struct deleter *d);
 /* Journal and delete what has been read. -1 with ${e}: nothing after that is deleted. */
 int deleter_flush(struct deleter *d, struct error *e);
-/* The journal is closed; its path, or NULL if nothing was journalled. */
+/* The journal is closed; its path, or NULL if nothing in it could be restored. */
 int deleter_close(struct deleter *d, struct error *e);
 const char *deleter_journal_path(const struct deleter *d);
 

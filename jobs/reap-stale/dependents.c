@@ -1,8 +1,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "delete.h"
-#include "reap.h"
+#include "batch.h"
 
 /*
  * What begins with "blocking:" or "coordinator:activity:", as one constant glob: the server
@@ -83,7 +82,7 @@ visit(struct pass *p, const struct bytes *key)
 		return 0;
 	}
 	if (owner != NULL)
-		return owner->revived ? 0 : deleter_offer(r->deleter, *key, f, owner);
+		return owner->left ? 0 : deleter_offer(r->deleter, *key, f, owner);
 	if (p->orphans != NULL && f != FAMILY_WARNING && f != FAMILY_ACTIVITY)
 		return orphans_note(p->orphans, key, &p->error);
 	return 0;
@@ -143,6 +142,28 @@ walk(struct pass *p, struct error *e)
 	return 0;
 }
 
+/* Not to write over what another run has entered. */
+static int
+ask_roster(struct reap *r, struct error *e)
+{
+	const bool forced = r->options->coordinator != NULL && run_forced(r->run);
+	struct candidate **c = calloc(map_count(r->candidates) + 1, sizeof(struct candidate *));
+	struct bytes id;
+	void *value;
+	size_t at = 0, n = 0;
+	int outcome = 0;
+
+	if (c == NULL)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	while (map_next(r->candidates, &at, &id, &value))
+		if (((struct candidate *)value)->heartbeat)
+			c[n++] = value;
+	if (!run_dry(r->run) && !forced)
+		outcome = batch_ask_roster(r, c, n, e);
+	free(c);
+	return outcome;
+}
+
 /*
  * Before the heartbeats go the roster says who took them: one that is missing
  * before its time, and no job of ours removed, passes for a clean shutdown.
@@ -158,12 +179,30 @@ enter_reaped(struct reap *r, struct error *e)
 		const struct candidate *c = value;
 		struct roster_entry *entry = roster_find(&r->roster, id);
 
-		if (c->heartbeat && !c->failed && !c->revived && entry != NULL &&
+		if (c->heartbeat && !c->failed && !c->left && entry != NULL &&
 		    entry->state != ROSTER_ESCALATED && entry->state != ROSTER_RETIRED)
 			roster_set_state(entry, ROSTER_REAPED, run_now(r->run));
 	}
 	return run_dry(r->run) ? 0 :
 	    roster_save(r->client, &r->roster, r->settings->liveness.roster_keep, e);
+}
+
+/* What was entered of those that came back before their heartbeat went is taken back; the roster is
+ * saved once more at the end. */
+static void
+take_back_reaped(struct reap *r)
+{
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	while (map_next(r->candidates, &at, &id, &value)) {
+		const struct candidate *c = value;
+		struct roster_entry *entry = roster_find(&r->roster, id);
+
+		if (c->revived && entry != NULL && entry->state == ROSTER_REAPED)
+			roster_set_state(entry, ROSTER_KNOWN, run_now(r->run));
+	}
 }
 
 static int
@@ -173,12 +212,12 @@ delete_heartbeats(struct reap *r, struct error *e)
 	struct buf key = { 0 };
 	void *value;
 	size_t at = 0;
-	int outcome = enter_reaped(r, e);
+	int outcome = ask_roster(r, e) != 0 || enter_reaped(r, e) != 0 ? -1 : 0;
 
 	while (outcome == 0 && map_next(r->candidates, &at, &id, &value)) {
 		struct candidate *c = value;
 
-		if (!c->heartbeat || c->failed || c->revived)
+		if (!c->heartbeat || c->failed || c->left)
 			continue;
 		buf_reset(&key);
 		key_make(&key, FAMILY_HEARTBEAT, id);
@@ -191,6 +230,7 @@ delete_heartbeats(struct reap *r, struct error *e)
 	}
 	if (outcome == 0)
 		outcome = deleter_flush(r->deleter, e);
+	take_back_reaped(r);
 	buf_free(&key);
 	return outcome;
 }

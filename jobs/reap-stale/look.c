@@ -10,13 +10,14 @@
 #define IDS 100
 
 bool
-look_heartbeat(int64_t pttl, const struct reply *value, bool dated, struct look *l)
+look_heartbeat(int64_t pttl, const struct reply *value, struct look *l)
 {
 	struct stamp stamp = { 0 };
 	struct bytes bytes;
 	const char *error;
 
-	*l = (struct look){ .form = HEARTBEAT_ABSENT, .pttl = pttl };
+	l->form = HEARTBEAT_ABSENT;
+	l->pttl = pttl;
 	if (pttl == -2)
 		return true;
 	if ((error = reply_error(value)) != NULL) {
@@ -28,9 +29,6 @@ look_heartbeat(int64_t pttl, const struct reply *value, bool dated, struct look 
 	if (!reply_string(value, &bytes))
 		return false;
 	l->digest = roster_digest(bytes);
-	l->form = HEARTBEAT_READABLE;
-	if (!dated)
-		return true;
 	l->form = heartbeat_read(bytes, &stamp, &l->why);
 	l->stamp = stamp.ms;
 	return true;
@@ -44,12 +42,15 @@ struct reading {
 	int64_t now;
 	struct look *look;
 	struct buf activity;
-	bool activity_read;
-	int64_t activity_stamp;
-	int64_t pttl;
 	int failed;
 	struct error *error;
 };
+
+int
+look_refused(struct error *e)
+{
+	return error_set(e, EX_NOPERM, "its activity record may not be read (NOPERM)");
+}
 
 static void
 on_activity(void *ctx, size_t tag, const struct reply *r)
@@ -61,6 +62,10 @@ on_activity(void *ctx, size_t tag, const struct reply *r)
 	const char *why, *error = reply_error(r);
 
 	(void)tag;
+	if (reply_refuses_key(r)) {
+		g->look->refused = true;
+		return;
+	}
 	if (!reply_string(r, &bytes)) {
 		/* No evidence in an activity of another type; anything else is an error. */
 		if (error == NULL || strncmp(error, "WRONGTYPE", 9) != 0)
@@ -70,10 +75,11 @@ on_activity(void *ctx, size_t tag, const struct reply *r)
 	if (bytes.n == 0)
 		return;
 	buf_bytes(&g->activity, bytes);
+	g->look->activity_digest = roster_digest(bytes);
 	if ((record = record_parse(bytes, &why)) != NULL &&
 	    record_activity_time(record, &stamp)) {
-		g->activity_read = true;
-		g->activity_stamp = stamp.ms;
+		g->look->activity = true;
+		g->look->activity_stamp = stamp.ms;
 	}
 	record_free(record);
 }
@@ -84,7 +90,7 @@ on_pttl(void *ctx, size_t tag, const struct reply *r)
 	struct reading *g = ctx;
 
 	(void)tag;
-	if (!reply_integer(r, &g->pttl))
+	if (!reply_integer(r, &g->look->pttl))
 		g->failed = reply_fail(r, g->error, "reading a heartbeat's TTL");
 }
 
@@ -92,23 +98,20 @@ static void
 on_value(void *ctx, size_t tag, const struct reply *r)
 {
 	struct reading *g = ctx;
-	struct sight sight = { .now = g->now, .heartbeat_pttl = g->pttl };
+	struct sight sight = { .now = g->now, .heartbeat_pttl = g->look->pttl };
 
 	(void)tag;
 	if (g->failed != 0)
 		return;
-	if (!look_heartbeat(g->pttl, r, g->roster != NULL, g->look)) {
+	if (!look_heartbeat(g->look->pttl, r, g->look)) {
 		g->failed = reply_fail(r, g->error, "reading a heartbeat");
 		return;
 	}
-	g->look->activity = g->activity_read;
-	g->look->activity_stamp = g->activity_stamp;
-	g->look->activity_digest = g->activity.n > 0 ? roster_digest(buf_view(&g->activity)) : 0;
-	if (g->roster == NULL)
-		return;
 	sight.heartbeat = g->look->form != HEARTBEAT_ABSENT;
 	if (sight.heartbeat)
 		reply_string(r, &sight.heartbeat_bytes);
+	if (script_sha1(sight.heartbeat_bytes, g->look->sha1) != 0)
+		g->failed = error_set(g->error, EX_SOFTWARE, "SHA-1 is not available");
 	sight.activity = g->activity.n > 0;
 	sight.activity_bytes = buf_view(&g->activity);
 	if (roster_observe(g->roster, g->id, &sight) == NULL)
@@ -129,7 +132,7 @@ queue(struct client *c, struct reading *g)
 	key_make(&key, FAMILY_HEARTBEAT, g->id);
 	if (outcome == 0 && !key.failed)
 		outcome = CLIENT_ADD(c, CLIENT_REPEAT, on_pttl, g, 0, B("PTTL"), buf_view(&key));
-	if (outcome == 0 && !key.failed)
+	if (outcome == 0 && g->roster != NULL && !key.failed)
 		outcome = CLIENT_ADD(c, CLIENT_REPEAT, on_value, g, 0, B("GETRANGE"),
 		    buf_view(&key), B("0"), B(HEARTBEAT_LAST));
 	if (key.failed)
@@ -147,6 +150,7 @@ look_batch(struct client *c, const struct bytes *ids, size_t n, int64_t now,
 	size_t i;
 
 	for (i = 0; i < n && outcome == 0; i++) {
+		looks[i] = (struct look){ .pttl = TTL_NONE };
 		readings[i] = (struct reading){ .roster = roster, .id = ids[i], .now = now,
 			.look = &looks[i], .error = e };
 		if ((outcome = queue(c, &readings[i])) != 0)

@@ -131,8 +131,12 @@ static void
 on_pttl(void *ctx, size_t tag, const struct reply *r)
 {
 	struct orphans *o = ctx;
+	struct error e = { 0 };
 
-	if (reply_integer(r, &o->pttl))
+	if (reply_refuses_key(r)) {
+		reply_fail(r, &e, "PTTL");
+		reap_refused(o->reap, *(const struct bytes *)(uintptr_t)tag, &e);
+	} else if (reply_integer(r, &o->pttl))
 		o->pttl_of = tag;
 	else if (o->failed == 0)
 		o->failed = reply_fail(r, &o->error, "PTTL of a key without owner");
@@ -256,8 +260,8 @@ report(struct orphans *o, struct bytes id, const struct orphan *orphan)
 		return;
 	}
 	result_finding(o->reap->result, "orphan", SEVERITY_WARNING, id,
-	    "owns %u key(s), %u without a TTL, and has neither a heartbeat nor a history%s",
-	    orphan->keys, orphan->ttl_less,
+	    "owns %u key%s, %u without a TTL, and has neither a heartbeat nor a history%s",
+	    orphan->keys, orphan->keys == 1 ? "" : "s", orphan->ttl_less,
 	    reaping(o) && orphan->works ? "; left, since it owns work" :
 	    reaping(o) ? "; they go when two runs orphan_after apart have seen the same" :
 	                 " (orphans = reap would delete them)");

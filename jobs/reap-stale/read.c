@@ -14,6 +14,10 @@ deleter_give_up(struct deleter *d, struct item *item, const struct reply *r,
 	if (item->owner != NULL)
 		item->owner->failed = true;
 	reply_fail(r, &e, "%s", what);
+	if (reply_refuses_key(r)) {
+		reap_refused(d->reap, item->key, &e);
+		return;
+	}
 	result_failed(d->reap->result, event, item->key, "not deleted: %s", e.text);
 	if (e.exit != EX_CRITICAL && !d->failed) {
 		d->failed = true;

@@ -29,6 +29,14 @@ memory:
 	return NULL;
 }
 
+void
+reap_refused(struct reap *r, struct bytes key, const struct error *e)
+{
+	result_failed(r->result, "refused", key, "left: %s", e->text);
+	if (r->refused.exit == 0)
+		r->refused = *e;
+}
+
 static void
 free_candidate(void *value)
 {
@@ -69,6 +77,18 @@ reap_open(struct reap *r, struct run *run, struct error *e)
 	    &r->has_baseline, e);
 }
 
+/* What failed last is not what matters most. */
+static void
+name_lost(const struct reap *r, int outcome, struct error *e)
+{
+	const long long n = result_get(r->result, "unknown");
+	const struct error last = *e;
+
+	if (n > 0 && outcome != 0)
+		error_set(e, last.exit, "the outcome of %lld deletion%s is unknown, the replies were lost; %s",
+		    n, n == 1 ? "" : "s", last.text);
+}
+
 /* After an early end the counts still say what was done, so this is called on either way out. */
 static int
 finish(struct reap *r, int outcome, struct error *e)
@@ -89,6 +109,11 @@ finish(struct reap *r, int outcome, struct error *e)
 			outcome = -1;
 		}
 	}
+	if (outcome == 0 && r->refused.exit != 0) {
+		*e = r->refused;
+		outcome = -1;
+	}
+	name_lost(r, outcome, e);
 	tell(r, outcome == 0 ? NULL : e->text);
 	return outcome;
 }

@@ -12,6 +12,7 @@
 #include "coordination/keys.h"
 #include "coordination/roster.h"
 #include "job/run.h"
+#include "redis/script.h"
 
 /* The command line's own options. */
 struct reap_options {
@@ -27,12 +28,13 @@ struct candidate {
 	struct bytes id;         /* its own copy */
 	const char *verdict;     /* why: a constant word, for the journal and the log */
 	bool heartbeat;          /* a heartbeat was there when it was judged */
-	uint64_t digest;         /* of that heartbeat's bytes */
+	char sha1[SCRIPT_SHA1];  /* of that heartbeat's bytes */
 	int64_t pttl;            /* what was left of it, or TTL_NONE */
 	int64_t silence;         /* ms */
 	int64_t age;             /* ms, as its heartbeat is stamped; 0 = not */
 	bool orphan;             /* no heartbeat, no roster entry: known by its keys only */
-	bool revived;            /* seen to be alive after all: nothing more of it goes */
+	bool left;               /* nothing more of it goes */
+	bool revived;            /* since it was seen to be alive after all */
 	bool failed;             /* a key of it could not be deleted: its heartbeat stays */
 	uint32_t deleted;        /* keys */
 	bool heartbeat_gone;     /* one of them was its heartbeat */
@@ -57,11 +59,16 @@ struct reap {
 	int64_t heartbeats;      /* keys that the survey found */
 	int64_t oldest;          /* the greatest stamped age among them, ms */
 	struct deleter *deleter;
+	struct error refused;    /* the first key that the ACL refused; the run goes on without it */
 };
 
 int reap_run(struct run *run, struct error *e);
 /* The candidate ${id}, added if it is none yet. NULL with ${e}. */
 struct candidate *reap_candidate(struct reap *r, struct bytes id, struct error *e);
+
+/* Name a key that the ACL refuses, as ${e} says: everything else is done, and then the run ends with
+ * 77. */
+void reap_refused(struct reap *r, struct bytes key, const struct error *e);
 
 /* survey.c: the first pass. Finds and judges all heartbeats (or the one of --coordinator), takes
  * a second look where that decides, works the brake, fills r->candidates. */

@@ -27,28 +27,50 @@ threshold_of(const struct deleter *d, const struct candidate *c)
 	                   d->reap->settings->reap_stale.stale_after;
 }
 
-/* A person asked to clean up after this one, alive or not. */
-static bool
-regardless(const struct deleter *d)
+void
+batch_note_deleted(struct item *item)
+{
+	if (item->owner == NULL)
+		return;
+	item->owner->deleted++;
+	item->owner->heartbeat_gone |= item->family == FAMILY_HEARTBEAT;
+}
+
+bool
+batch_regardless(const struct deleter *d)
 {
 	return d->reap->options->coordinator != NULL && run_forced(d->reap->run);
 }
 
-static void
-revive(struct candidate *c, const char *why)
+void
+batch_revive(struct deleter *d, struct candidate *c, const char *why)
 {
-	if (!c->revived)
+	if (!c->revived) {
 		log_event(LOG_LEVEL_INFO, "revived", &c->id, "alive after all: %s; left", why);
-	c->revived = true;
+		result_count(d->reap->result, "coordinators-alive-after-all", 1);
+	}
+	c->revived = c->left = true;
 }
 
-/* A heartbeat that is not as it was judged was written by one that lives. */
-static void
-compare(struct candidate *c, uint64_t digest, int64_t pttl)
+/* Has the heartbeat a TTL that it had not when it was judged: one that moved later, or one that
+ * ends it soon, as a writer gives it? (ttl-fixer gives none to what is as old as that.) */
+static bool
+was_refreshed(const struct deleter *d, const struct candidate *c, int64_t pttl)
 {
-	if (!c->heartbeat || digest != c->digest ||
-	    (c->pttl != TTL_NONE && (pttl == TTL_NONE || pttl > c->pttl)))
-		revive(c, "its heartbeat changed since it was judged");
+	if (pttl == TTL_NONE)
+		return c->pttl != TTL_NONE;
+	return pttl >= 0 && (pttl <= d->reap->settings->liveness.heartbeat_ttl_max ||
+	                        (c->pttl != TTL_NONE && pttl > c->pttl));
+}
+
+static bool
+is_as_judged(const struct deleter *d, const struct item *heartbeat)
+{
+	char sha1[SCRIPT_SHA1];
+
+	return heartbeat->owner->heartbeat && script_sha1(heartbeat->bytes, sha1) == 0 &&
+	    strcmp(sha1, heartbeat->owner->sha1) == 0 &&
+	    !was_refreshed(d, heartbeat->owner, heartbeat->pttl);
 }
 
 /* One without a heartbeat may show by its activity that it lives. */
@@ -58,10 +80,10 @@ compare_activity(struct deleter *d, struct candidate *c, const struct look *l, i
 	const struct roster_entry *entry = roster_find(&d->reap->roster, c->id);
 
 	if (l->activity && now - l->activity_stamp <= threshold_of(d, c))
-		revive(c, "its activity is younger than the threshold");
+		batch_revive(d, c, "its activity is younger than the threshold");
 	else if (l->activity_digest != 0 && entry != NULL && entry->activity != 0 &&
 	    entry->activity != l->activity_digest)
-		revive(c, "its activity changed");
+		batch_revive(d, c, "its activity changed");
 }
 
 /* A heartbeat that changed, and a time that is newer than the threshold: written by
@@ -72,10 +94,10 @@ batch_leave_newer(struct deleter *d, int64_t now)
 	for (size_t i = 0; i < d->n; i++) {
 		struct item *item = &d->items[i];
 
-		if (item->owner == NULL || !batch_is_due(item) || regardless(d))
+		if (item->owner == NULL || !batch_is_due(item) || batch_regardless(d))
 			continue;
-		if (item->family == FAMILY_HEARTBEAT)
-			compare(item->owner, roster_digest(item->bytes), item->pttl);
+		if (item->family == FAMILY_HEARTBEAT && !is_as_judged(d, item))
+			batch_revive(d, item->owner, "its heartbeat changed since it was judged");
 		if (item->stamp == 0 || item->stamp <= now - threshold_of(d, item->owner))
 			continue;
 		item->form = FORM_LEFT;
@@ -84,13 +106,46 @@ batch_leave_newer(struct deleter *d, int64_t now)
 	}
 }
 
-/* Is any owner of this batch alive after all? Its heartbeat must be as it was judged. */
+int
+batch_ask_roster(struct reap *r, struct candidate *const *c, size_t n, struct error *e)
+{
+	struct bytes *ids = calloc(n + 1, sizeof *ids);
+	enum roster_state *states = calloc(n + 1, sizeof *states);
+	int outcome = -1;
+
+	if (ids == NULL || states == NULL) {
+		error_set(e, EX_SOFTWARE, "out of memory");
+		goto out;
+	}
+	for (size_t i = 0; i < n; i++)
+		ids[i] = c[i]->id;
+	outcome = roster_read_states(r->client, ids, n, states, e);
+	for (size_t i = 0; outcome == 0 && i < n; i++) {
+		const struct roster_entry *entry = roster_find(&r->roster, ids[i]);
+
+		if (c[i]->left || states[i] == ROSTER_STATES ||
+		    (entry != NULL && states[i] == entry->state))
+			continue;
+		log_event(LOG_LEVEL_INFO, "left", &ids[i], "left: another run has entered it as %s meanwhile",
+		    roster_state_name(states[i]));
+		if (states[i] == ROSTER_SUSPECT)
+			result_count(r->result, "suspects-left-to-escalate-dead", 1);
+		c[i]->left = true;
+	}
+out:
+	free(ids);
+	free(states);
+	return outcome;
+}
+
+/* Is any owner of this batch alive after all, or another run's? */
 int
 batch_look_again(struct deleter *d, int64_t now, struct error *e)
 {
 	struct candidate **owners = calloc(d->n, sizeof(struct candidate *));
 	struct bytes *ids = calloc(d->n, sizeof *ids);
 	struct look *looks = calloc(d->n, sizeof *looks);
+	struct error refused;
 	size_t n = 0, i;
 	int outcome = -1;
 
@@ -108,10 +163,19 @@ batch_look_again(struct deleter *d, int64_t now, struct error *e)
 		owners[n] = c;
 		ids[n++] = c->id;
 	}
+	if (batch_regardless(d))
+		n = 0;
 	outcome = look_many(d->reap->client, ids, n, now, NULL, looks, e);
-	for (i = 0; outcome == 0 && i < n && !regardless(d); i++) {
-		if (looks[i].form != HEARTBEAT_ABSENT)
-			compare(owners[i], looks[i].digest, looks[i].pttl);
+	if (outcome == 0)
+		outcome = batch_ask_roster(d->reap, owners, n, e);
+	for (i = 0; outcome == 0 && i < n; i++) {
+		if (owners[i]->heartbeat ? was_refreshed(d, owners[i], looks[i].pttl) : looks[i].pttl != -2)
+			batch_revive(d, owners[i], "its heartbeat changed since it was judged");
+		if (looks[i].refused) {
+			look_refused(&refused);
+			reap_refused(d->reap, owners[i]->id, &refused);
+			owners[i]->left = true;
+		}
 		compare_activity(d, owners[i], &looks[i], now);
 	}
 out:
@@ -141,9 +205,9 @@ batch_still_allowed(struct deleter *d, int64_t now, struct error *e)
 	for (size_t i = 0; outcome == 0 && i < d->n; i++) {
 		struct candidate *c = d->items[i].owner;
 
-		if (c != NULL && !c->revived && holds_cover(&holds, c->id, now)) {
+		if (c != NULL && !c->left && holds_cover(&holds, c->id, now)) {
 			log_event(LOG_LEVEL_INFO, "on-hold", &c->id, "put on hold meanwhile: left");
-			c->revived = true;
+			c->left = true;
 		}
 	}
 	holds_free(&holds);

@@ -76,12 +76,12 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	const int64_t stale = s->reap->settings->reap_stale.stale_after;
 	const struct roster_entry *entry;
 	struct bytes id;
-	struct look l;
+	struct look l = { 0 };
 	bool alive;
 
 	if (s->pttl_of != tag)
 		return;
-	if (!look_heartbeat(s->pttl, r, true, &l)) {
+	if (!look_heartbeat(s->pttl, r, &l)) {
 		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
 		return;
 	}
@@ -221,9 +221,9 @@ permitted(struct reset *s, struct error *e)
 	char question[200];
 
 	if (s->alive > 0 && !run_forced(r->run))
-		return error_set(e, EX_CRITICAL, "refused: %lld coordinator(s) live, may live or are on hold, "
-		    "among them %s (stop them first; --force deletes their state all the same)",
-		    (long long)s->alive, buf_cstr(&s->example));
+		return error_set(e, EX_CRITICAL, "refused: %lld coordinator%s, among them %s, may live or be "
+		    "on hold (stop them first; --force deletes their state all the same)",
+		    (long long)s->alive, s->alive == 1 ? "" : "s", buf_cstr(&s->example));
 	if (run_dry(r->run) || r->options->yes)
 		return 0;
 	snprintf(question, sizeof question,

@@ -3,8 +3,10 @@
 
 #include "base/duration.h"
 #include "base/log.h"
-#include "coordination/census.h"
 #include "survey.h"
+
+/* As in escalate-dead: so far may a time in the roster lie in the future. */
+#define AHEAD 60000
 
 struct survey {
 	struct reap *reap;
@@ -51,6 +53,7 @@ void
 survey_oddities(struct reap *r, struct bytes id, const struct look *l, const struct judgement *j)
 {
 	char low[32], high[32];
+	bool one;
 
 	if (l->form == HEARTBEAT_UNREADABLE)
 		result_finding(r->result, "unreadable-heartbeat", SEVERITY_WARNING, id,
@@ -58,10 +61,11 @@ survey_oddities(struct reap *r, struct bytes id, const struct look *l, const str
 	if (j->skewed) {
 		duration_human(j->skew_low, low, sizeof low);
 		duration_human(j->skew_high, high, sizeof high);
+		/* Both may be the same as they are shown. */
+		one = j->skew_high == INT64_MAX || strcmp(low, high) == 0;
 		result_finding(r->result, "skewed-clock", SEVERITY_WARNING, id,
 		    "its clock is off by %s%s%s%s (run clock-audit -v)",
-		    j->skew_high == INT64_MAX ? "at least " : "", low,
-		    j->skew_high == INT64_MAX ? "" : " to ", j->skew_high == INT64_MAX ? "" : high);
+		    j->skew_high == INT64_MAX ? "at least " : "", low, one ? "" : " to ", one ? "" : high);
 	}
 }
 
@@ -80,7 +84,7 @@ survey_condemn(struct reap *r, struct bytes id, const struct look *l, const char
 		return -1;
 	c->verdict = verdict;
 	c->heartbeat = l->form != HEARTBEAT_ABSENT;
-	c->digest = l->digest;
+	memcpy(c->sha1, l->sha1, sizeof c->sha1);
 	c->pttl = l->pttl;
 	c->silence = silence;
 	if (l->form == HEARTBEAT_READABLE)
@@ -110,12 +114,12 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 	struct roster_entry *entry;
 	struct judgement j;
 	struct bytes id;
-	struct look l;
+	struct look l = { 0 };
 
 	/* Its PTTL was lost or came out of turn: the next run sees it. */
 	if (s->failed != 0 || s->pttl_of != tag)
 		return;
-	if (!look_heartbeat(s->pttl, r, true, &l)) {
+	if (!look_heartbeat(s->pttl, r, &l)) {
 		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
 		return;
 	}
@@ -221,10 +225,17 @@ resolve(struct reap *r, struct map *doubts, bool last, size_t *waiting, struct e
 		outcome = look_many(r->client, ids, n, now, &r->roster, looks, e);
 	for (size_t i = 0; outcome == 0 && i < n; i++) {
 		struct roster_entry *entry = roster_find(&r->roster, ids[i]);
+		struct error refused;
 		struct judgement j;
 
 		if (entry == NULL)
 			continue;
+		if (looks[i].refused) {
+			look_refused(&refused);
+			reap_refused(r, ids[i], &refused);
+			map_remove(doubts, ids[i]);
+			continue;
+		}
 		j = survey_judge(r, entry, &looks[i], now);
 		if (!last && (j.confirmable ||
 		                 (j.verdict == VERDICT_STALE && survey_fell_unseen(r, entry, looks[i].stamp)))) {
@@ -290,51 +301,31 @@ condemn_departed(struct reap *r, struct error *e)
 	return 0;
 }
 
-/* Candidates whose heartbeat is still there. */
+void
+survey_ahead(struct reap *r, struct bytes id, const struct roster_entry *entry)
+{
+	const int64_t last = entry->last_life > entry->first_sight ? entry->last_life :
+	    entry->first_sight;
+	const int64_t by = last - run_now(r->run);
+	char text[32];
+
+	if (!entry->known || !entry->seen_now || entry->life_now || by <= AHEAD)
+		return;
+	duration_human(by, text, sizeof text);
+	result_finding(r->result, "roster-ahead", SEVERITY_WARNING, id,
+	    "the roster has seen it %s from now: its silence is not counted before then. If it is dead, "
+	    "HDEL " ROSTER_KEY " of it, and it is judged anew", text);
+}
+
 static void
-count_silent(const struct reap *r, struct census *census)
+tell_ahead(struct reap *r)
 {
 	struct bytes id;
 	void *value;
 	size_t at = 0;
 
-	while (map_next(r->candidates, &at, &id, &value)) {
-		const struct roster_entry *entry = roster_find(&r->roster, id);
-
-		if (!((const struct candidate *)value)->heartbeat)
-			continue;
-		census->silent++;
-		census->fell += entry != NULL && entry->last_life != 0 &&
-		    survey_fell_unseen(r, entry, 0);
-	}
-}
-
-static int
-work_brake(struct reap *r, struct error *e)
-{
-	struct census census;
-	struct brake b;
-
-	if (census_take(r->client, &r->roster, r->has_baseline ? &r->baseline : NULL,
-	        &census, e) != 0)
-		return -1;
-	count_silent(r, &census);
-	b = census_judge(&census, r->client, r->has_baseline ? &r->baseline : NULL,
-	    run_now(r->run), r->settings->liveness.restart_grace,
-	    (int)r->settings->liveness.mass_loss, r->settings->liveness.roster_keep);
-	r->brake = b.cause != BRAKE_OFF && !r->options->override_brake;
-	if (b.cause != BRAKE_OFF)
-		result_finding(r->result, "mass-loss",
-		    r->brake ? SEVERITY_CRITICAL : SEVERITY_WARNING, B(""),
-		    "%lld of %lld coordinators known to be alive are gone (%s): %s",
-		    (long long)b.gone, (long long)b.known, brake_cause_name(b.cause),
-		    r->brake ? "nothing is reaped until they are back, or others beat in place of those that "
-		               "shut down cleanly; --override-brake goes on" :
-		               "overridden, going on");
-	if (r->brake)
-		return 0;
-	return run_dry(r->run) ? 0 : census_keep(&census, r->client, buf_cstr(&r->baseline_file),
-	    r->began, run_now(r->run), r->settings->liveness.roster_keep, e);
+	while (map_next(r->roster.entries, &at, &id, &value))
+		survey_ahead(r, id, value);
 }
 
 int
@@ -354,8 +345,10 @@ survey_run(struct reap *r, struct error *e)
 		*e = s.error;
 	else if (!scanned.complete)
 		error_set(e, EX_TEMPFAIL, "stopped while looking for heartbeats");
-	else if (confirm(r, s.doubts, e) == 0 && condemn_departed(r, e) == 0)
-		outcome = work_brake(r, e);
+	else if (confirm(r, s.doubts, e) == 0 && condemn_departed(r, e) == 0) {
+		tell_ahead(r);
+		outcome = survey_brake(r, e);
+	}
 	map_free(s.doubts, NULL);
 	if (outcome == 0 && !r->roster.existed)
 		log_info("first-run", "no history yet: a heartbeat that keeps its TTL is judged by the "

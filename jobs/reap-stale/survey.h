@@ -17,6 +17,11 @@ bool survey_fell_unseen(const struct reap *r, const struct roster_entry *entry, 
 /* Findings of a heartbeat, whatever its verdict. */
 void survey_oddities(struct reap *r, struct bytes id, const struct look *l,
     const struct judgement *j);
+/* A finding if the roster holds a time of it that has not come: its silence cannot be counted. */
+void survey_ahead(struct reap *r, struct bytes id, const struct roster_entry *entry);
+/* Work the brake, when it is known who is a candidate: r->brake, and a finding. With --coordinator it
+ * is said only: a person has looked at this one. */
+int survey_brake(struct reap *r, struct error *e);
 /* Make ${id} a candidate, unless it is on hold. -1 with ${e}. */
 int survey_condemn(struct reap *r, struct bytes id, const struct look *l, const char *verdict,
     int64_t silence, struct error *e);

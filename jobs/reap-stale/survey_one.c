@@ -41,11 +41,13 @@ survey_one(struct reap *r, struct bytes id, struct error *e)
 			return -1;
 		if ((entry = roster_find(&r->roster, id)) == NULL)
 			return error_set(e, EX_SOFTWARE, "out of memory");
+		if (l.refused)
+			return look_refused(e);
 		j = survey_judge(r, entry, &l, run_now(r->run));
 		if (second == 0 && l.form != HEARTBEAT_ABSENT)
 			survey_oddities(r, id, &l, &j);
 		if (forced)
-			return survey_condemn(r, id, &l, "forced", j.silence, e);
+			return survey_condemn(r, id, &l, "forced", j.silence, e) != 0 ? -1 : survey_brake(r, e);
 		why = objection(r, entry, &l, &j, silence);
 		if (second > 0 || (why != NULL && !j.confirmable) ||
 		    (why == NULL && l.form != HEARTBEAT_ABSENT && !survey_fell_unseen(r, entry, l.stamp)))
@@ -54,9 +56,12 @@ survey_one(struct reap *r, struct bytes id, struct error *e)
 		if (!run_sleep(r->run, r->settings->liveness.confirm))
 			return error_set(e, EX_TEMPFAIL, "stopped before the second look");
 	}
+	survey_ahead(r, id, entry);
 	if (why != NULL)
 		return error_set(e, EX_CRITICAL, "%s: refused: %s (last sign of life %s ago); --force "
 		    "cleans up all the same", r->options->coordinator, why, silence);
-	return survey_condemn(r, id, &l, l.form == HEARTBEAT_ABSENT ? "gone" : verdict_name(j.verdict),
-	    j.silence, e);
+	if (survey_condemn(r, id, &l, l.form == HEARTBEAT_ABSENT ? "gone" : verdict_name(j.verdict),
+	        j.silence, e) != 0)
+		return -1;
+	return survey_brake(r, e);
 }

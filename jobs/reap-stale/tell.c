@@ -8,6 +8,7 @@
 struct sums {
 	int64_t coordinators, keys;
 	int64_t partly; /* coordinators of which keys went, but not all */
+	int64_t orphans, orphan_keys;
 	json_t *shown; /* the first of them, for JSON; may be NULL */
 };
 
@@ -32,17 +33,17 @@ show(struct sums *sums, const struct candidate *c)
 static bool
 is_whole(const struct candidate *c)
 {
-	return !c->failed && !c->revived && (!c->heartbeat || c->heartbeat_gone);
+	return !c->failed && !c->left && (!c->heartbeat || c->heartbeat_gone);
 }
 
-/* It came back between the last look at it and the deletion: that is no success. */
+/* It came back when some of its keys were gone already: that is no success. */
 static void
 tell_revived(struct reap *r, const struct candidate *c)
 {
 	if (c->revived && !run_dry(r->run))
 		result_finding(r->result, "revived-meanwhile", SEVERITY_WARNING, c->id,
-		    "came back while it was being cleaned up: %u of its keys were deleted before that "
-		    "was seen; the journal has them", c->deleted);
+		    "came back while it was being cleaned up: %u of its keys had been deleted before "
+		    "that; the journal has them", c->deleted);
 }
 
 /* Those whose keys went, a log line each. */
@@ -60,11 +61,14 @@ count(struct reap *r)
 
 		if (c->deleted == 0)
 			continue;
-		if (is_whole(c))
-			sums.coordinators++;
-		else
-			sums.partly++;
-		sums.keys += c->deleted;
+		if (c->orphan) {
+			sums.orphans++;
+			sums.orphan_keys += c->deleted;
+		} else {
+			sums.coordinators += is_whole(c);
+			sums.partly += !is_whole(c);
+			sums.keys += c->deleted;
+		}
 		tell_revived(r, c);
 		show(&sums, c);
 		duration_human(c->silence, silence, sizeof silence);
@@ -107,36 +111,59 @@ give_object(struct reap *r, struct sums *sums)
 		result_object(r->result, "reap_stale", object);
 }
 
+static long long
+left_keys(const struct reap *r)
+{
+	return result_get(r->result, "keys-of-uncertain-owner") +
+	    result_get(r->result, "keys-newer-than-threshold") +
+	    result_get(r->result, "keys-changed-meanwhile");
+}
+
+/* What was left, and why. */
+static void
+say_left(struct reap *r)
+{
+	const long long alive = result_get(r->result, "coordinators-alive-after-all");
+	const long long left = left_keys(r);
+
+	if (alive > 0)
+		result_say(r->result, "%lld %s alive after all and left (-v says why)", alive,
+		    alive == 1 ? "was" : "were");
+	if (left > 0)
+		result_say(r->result, "%lld key%s left: of uncertain owner, newer than the threshold, or "
+		    "changed meanwhile (-v names them)", left, left == 1 ? " was" : "s were");
+}
+
 /* The first two lines are those that people grep for: the same for one as for many. */
 static void
 say(struct reap *r, const struct sums *sums)
 {
 	const char *one = r->options->coordinator;
-	const int64_t left = result_get(r->result, "keys-of-uncertain-owner") +
-	    result_get(r->result, "keys-newer-than-threshold") +
-	    result_get(r->result, "keys-changed-meanwhile");
+	const char *done = run_dry(r->run) ? "Would clean up" : "Cleaned up";
 
 	if (one == NULL)
 		result_say(r->result, "Found %lld heartbeat keys", (long long)r->heartbeats);
 	if (r->brake)
 		result_say(r->result, "The brake is on: nothing was looked at any further");
 	else if (sums->coordinators + sums->partly > 0) {
-		result_say(r->result, "%s %lld stale coordinators (%lld keys)",
-		    run_dry(r->run) ? "Would clean up" : "Cleaned up",
+		result_say(r->result, "%s %lld stale coordinators (%lld keys)", done,
 		    (long long)sums->coordinators, (long long)sums->keys);
 		if (sums->partly > 0)
 			result_say(r->result, "%lld more %s not cleaned up whole: see the log",
 			    (long long)sums->partly, sums->partly == 1 ? "was" : "were");
-	}
-	else if (one != NULL)
+	} else if (one != NULL)
 		result_say(r->result, "No key of %s is there that could be deleted", one);
-	else if (left > 0 || result_has_finding(r->result, "value-too-large"))
-		result_say(r->result, "Nothing was deleted: see the counts and findings");
+	else if (left_keys(r) > 0 || result_get(r->result, "coordinators-alive-after-all") > 0 ||
+	    result_has_finding(r->result, "value-too-large"))
+		result_say(r->result, "Nothing %swas deleted: see the counts and findings",
+		    sums->orphans > 0 ? "of a coordinator " : "");
 	else
 		result_say(r->result, "No stale keys found");
-	if (left > 0)
-		result_say(r->result, "%lld key%s left: of uncertain owner, newer than the threshold, or "
-		    "changed meanwhile (-v names them)", (long long)left, left == 1 ? " was" : "s were");
+	if (sums->orphans > 0)
+		result_say(r->result, "%s %lld orphan%s (%lld key%s)", done, (long long)sums->orphans,
+		    sums->orphans == 1 ? "" : "s", (long long)sums->orphan_keys,
+		    sums->orphan_keys == 1 ? "" : "s");
+	say_left(r);
 }
 
 void
@@ -146,13 +173,15 @@ tell(struct reap *r, const char *why)
 
 	result_count(r->result, run_dry(r->run) ? "coordinators-to-reap" : "coordinators-reaped",
 	    sums.coordinators);
+	if (sums.orphans > 0)
+		result_count(r->result, run_dry(r->run) ? "orphans-to-reap" : "orphans-reaped",
+		    sums.orphans);
 	/* A refusal says all that there is to say. */
-	if (!r->options->all && (why == NULL || sums.keys > 0))
+	if (!r->options->all && (why == NULL || sums.keys + sums.orphan_keys > 0))
 		say(r, &sums);
 	give_metrics(r, &sums);
 	give_object(r, &sums);
-	if (result_get(r->result, "keys-deleted") + result_get(r->result, "failed") > 0 &&
-	    deleter_journal_path(r->deleter) != NULL)
+	if (deleter_journal_path(r->deleter) != NULL)
 		result_say(r->result, "Undo with: reap-stale --undo %s",
 		    deleter_journal_path(r->deleter));
 	if (why != NULL)

@@ -195,7 +195,7 @@ say(struct undo *u, int outcome)
 	result_say(result, "%s %lld key%s of %zu coordinator%s", run_dry(u->run) ? "Would restore" :
 	    "Restored", (long long)u->restored, u->restored == 1 ? "" : "s", map_count(u->ids),
 	    map_count(u->ids) == 1 ? "" : "s");
-	say_count(result, "keys-there-already", "existed and stayed as they are");
+	say_count(result, "keys-there-already", "left as found: there already");
 	say_count(result, "keys-expired-meanwhile", "would have expired meanwhile");
 	say_count(result, "warnings-not-restored", "held warnings, which are not restored");
 	if (outcome == 0 && map_count(u->ids) > 0 && !run_dry(u->run))

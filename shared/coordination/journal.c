@@ -21,6 +21,7 @@ struct journal {
 	bool directory_synced;
 	uint64_t intents;    /* that are on disk */
 	uint64_t waiting;    /* in the buffer */
+	uint64_t undone;     /* intents that came to nothing: their results say so */
 	struct buf line;     /* intents of the batch in hand */
 	struct buf results;  /* result lines, of batches on disk */
 };
@@ -244,7 +245,16 @@ journal_result(struct journal *j, struct bytes key, const char *result, struct e
 	buf_str(out, "}\n");
 	if (out->failed)
 		return error_set(e, EX_IOERR, "%s: out of memory", j->path);
+	if (strcmp(result, "deleted") != 0)
+		j->undone++;
 	return 0;
+}
+
+bool
+journal_is_empty(const struct journal *j)
+{
+
+	return j->intents <= j->undone;
 }
 
 const char *
@@ -263,7 +273,7 @@ journal_close(struct journal *j, struct error *e)
 		return 0;
 	if (j->results.n > 0 || j->line.n > 0)
 		rc = journal_commit(j, e);
-	if (j->intents == 0)
+	if (journal_is_empty(j))
 		(void)unlink(j->path);
 	if (close(j->fd) != 0 && rc == 0)
 		rc = error_set(e, EX_IOERR, "%s: %s", j->path, strerror(errno));

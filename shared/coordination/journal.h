@@ -36,7 +36,9 @@ int journal_intent(struct journal *j, struct bytes key, struct bytes dump, int64
 int journal_commit(struct journal *j, struct error *e);
 int journal_result(struct journal *j, struct bytes key, const char *result, struct error *e);
 const char *journal_path(const struct journal *j);
-/* Commit and close; a journal without any intent is removed. 0 or EX_IOERR. */
+/* Is nothing in it that could be restored: no intent, or only such as came to nothing? */
+bool journal_is_empty(const struct journal *j);
+/* Commit and close; an empty journal is removed. 0 or EX_IOERR. */
 int journal_close(struct journal *j, struct error *e);
 
 /* Reading one back. */

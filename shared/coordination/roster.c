@@ -24,11 +24,19 @@ roster_digest(struct bytes value)
 	return h != 0 ? h : 1;
 }
 
+static void
+free_text(void *value)
+{
+
+	buf_free(value);
+}
+
 void
 roster_free(struct roster *r)
 {
 
 	map_free(r->entries, NULL);
+	map_free(r->damaged, free_text);
 	memset(r, 0, sizeof(*r));
 }
 

@@ -55,12 +55,14 @@ struct roster_entry {
 
 struct roster {
 	struct map *entries;      /* id -> struct roster_entry */
+	struct map *damaged;      /* id -> struct buf, what stands there and cannot be read; or NULL */
 	bool existed;             /* the hash was there: there is history */
 	int64_t loaded_at;        /* Redis ms */
 };
 
-/* Load all of it. -1 with ${e}. An entry that cannot be parsed is dropped with
- * a log line. roster_free(zeroed) is harmless. */
+/* Load all of it. -1 with ${e}. Entries that cannot be read count as none, with a log line for all of
+ * them; roster_save removes them, but for those of another version of the format.
+ * roster_free(zeroed) is harmless. */
 int roster_load(struct client *c, struct roster *r, struct error *e);
 void roster_free(struct roster *r);
 struct roster_entry *roster_find(const struct roster *r, struct bytes id);
@@ -100,6 +102,10 @@ void roster_forget_old(struct roster *r, int64_t now, int64_t keep_ms);
  * the removed ones, each only if no other run has written it since, and drop them
  * from the map. May be called again in the same run. -1 with ${e}. */
 int roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e);
+/* The states that the hash holds now of ${n} ids: what other runs have entered since it was loaded.
+ * ROSTER_STATES: no entry, or none that can be read. -1 with ${e}. */
+int roster_read_states(struct client *c, const struct bytes *ids, size_t n,
+    enum roster_state *states, struct error *e);
 /* The evidence for liveness_judge from an entry and what was read just now. */
 struct evidence roster_evidence(const struct roster_entry *e, const struct sight *s,
     enum heartbeat_form form, int64_t stamp, bool activity, int64_t activity_stamp);

@@ -8,10 +8,12 @@
 
 /* Entries in one script call: what the server does at a stretch, a tenth of a millisecond. */
 #define BATCH 50
+/* What is damaged can be of any size. */
+#define DAMAGED_BYTES 65536
 
 /*
  * KEYS[1] the roster; ARGV[1] its TTL; then id, entry; id, entry... An entry of
- * "x SIGHT SINCE" removes. Fields are as in roster_text.c's line: the first two
+ * "x SIGHT SINCE" removes, one of "?" and what cannot be read removes that. Fields are as in roster_text.c's line: the first two
  * times, SIGHT and SINCE, order its halves, what was seen (1, 5, 6, 7) and the
  * state (2, 3, 4); FIRST (8) is the earlier, LIFE and SEEN (9, 10) the later of
  * both. What is stored and cannot be read loses. Nearly always the new entry wins
@@ -38,7 +40,10 @@ static const char save_body[] =
     " local new = ARGV[2 * i + 1]\n"
     " local o1, o2, o8, o9, o10\n"
     " if old then o1, o2, o8, o9, o10 = find(old, times) end\n"
-    " if string.byte(new) == 120 then\n"
+    " local kind = string.byte(new)\n"
+    " if kind == 63 then\n"
+    "  if old == string.sub(new, 2) then gone[#gone + 1] = ids[i] end\n"
+    " elseif kind == 120 then\n"
     "  local x1, x2 = find(new, '^x (%d+) (%d+)$')\n"
     "  if not (o1 and (less(x1, o1) or less(x2, o2))) then gone[#gone + 1] = ids[i] end\n"
     " else\n"
@@ -60,17 +65,54 @@ static const char save_body[] =
     "return 1\n";
 
 static bool
+keep_damaged(struct roster *r, struct bytes id, struct bytes value)
+{
+	struct buf *text;
+
+	if (r->damaged == NULL && (r->damaged = map_new(sizeof(*text))) == NULL)
+		return false;
+	if ((text = map_put(r->damaged, id, NULL)) == NULL)
+		return false;
+	buf_reset(text);
+	buf_bytes(text, value);
+	return !text->failed;
+}
+
+/* One line for all of them, so that a log is not full of what the next save mends. */
+static void
+tell_damaged(const struct roster *r)
+{
+	const size_t n = r->damaged != NULL ? map_count(r->damaged) : 0;
+	struct bytes id;
+	void *value;
+	size_t at = 0;
+
+	if (n > 0 && map_next(r->damaged, &at, &id, &value))
+		log_event(LOG_LEVEL_WARN, "roster-damaged", &id, "%zu entr%s of " ROSTER_KEY " cannot be "
+		    "read and count%s as none%s; a run that saves it removes what is damaged", n,
+		    n == 1 ? "y" : "ies", n == 1 ? "s" : "", n == 1 ? "" : ", this one among them");
+}
+
+/* "v2 ...": what a newer version of the jobs wrote is not damaged, and it may still be in use. */
+static bool
+is_of_another_version(struct bytes text)
+{
+
+	const struct bytes word = { text.p, bytes_find(text, ' ', 0) };
+
+	return word.n > 1 && text.p[0] == 'v' && text.p[1] >= '0' && text.p[1] <= '9' &&
+	    !bytes_equal(word, B("v1"));
+}
+
+static bool
 load_field(void *ctx, struct bytes id, struct bytes value)
 {
 	struct roster *r = ctx;
 	struct roster_entry entry, *e;
 
 	r->existed = true;
-	if (!roster_parse(value, &entry)) {
-		log_event(LOG_LEVEL_WARN, "roster-damaged", &id,
-		    "this entry of " ROSTER_KEY " cannot be read and counts as none");
-		return true;
-	}
+	if (!roster_parse(value, &entry))
+		return keep_damaged(r, id, value);
 	if ((e = map_put(r->entries, id, NULL)) == NULL)
 		return false;
 	*e = entry;
@@ -87,8 +129,10 @@ roster_load(struct client *c, struct roster *r, struct error *e)
 	r->loaded_at = client_now_ms(c);
 	if ((r->entries = map_new(sizeof(struct roster_entry))) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
-	if (hash_walk(c, B(ROSTER_KEY), load_field, r, e) == 0)
+	if (hash_walk(c, B(ROSTER_KEY), load_field, r, e) == 0) {
+		tell_damaged(r);
 		return 0;
+	}
 	roster_free(r);
 	return -1;
 }
@@ -160,6 +204,28 @@ send(struct client *c, const struct script *s, struct batch *b, int64_t keep_ms)
 	return await(c, b, 1);
 }
 
+/* Before the entries, so that none of them is merged with it. */
+static int
+send_damaged(struct client *c, struct roster *r, const struct script *s, struct batch *b,
+    int64_t keep_ms)
+{
+	struct bytes id;
+	size_t at = 0;
+	void *value;
+
+	while (r->damaged != NULL && map_next(r->damaged, &at, &id, &value)) {
+		if (is_of_another_version(buf_view(value)))
+			continue;
+		buf_char(&b->text, '?');
+		buf_bytes(&b->text, buf_view(value));
+		b->ids[b->n] = id;
+		b->ends[b->n++] = b->text.n;
+		if ((b->n == BATCH || b->text.n > DAMAGED_BYTES) && send(c, s, b, keep_ms) != 0)
+			return -1;
+	}
+	return send(c, s, b, keep_ms);
+}
+
 static int
 send_all(struct client *c, struct roster *r, const struct script *s, struct batch *b,
     int64_t keep_ms)
@@ -169,6 +235,8 @@ send_all(struct client *c, struct roster *r, const struct script *s, struct batc
 	size_t at = 0;
 	void *value;
 
+	if (send_damaged(c, r, s, b, keep_ms) != 0)
+		return -1;
 	while (map_next(r->entries, &at, &id, &value)) {
 		entry = value;
 		if (!entry->removed && !entry->changed)
@@ -194,6 +262,11 @@ settle(struct roster *r)
 	size_t at = 0;
 	void *value;
 
+	while (r->damaged != NULL && map_next(r->damaged, &at, &id, &value)) {
+		buf_free(value);
+		(void)map_remove(r->damaged, id);
+	}
+	at = 0;
 	while (map_next(r->entries, &at, &id, &value)) {
 		entry = value;
 		entry->changed = false;
@@ -226,4 +299,58 @@ roster_save(struct client *c, struct roster *r, int64_t keep_ms, struct error *e
 	if (rc == 0)
 		settle(r);
 	return rc;
+}
+
+/* Calls of roster_read_states that are under way at most. */
+#define READS 10
+
+struct states {
+	enum roster_state *out;
+	size_t n;
+	struct error *e;
+	int failed;
+};
+
+/* ${tag} is the first of a call's. */
+static void
+on_states(void *ctx, size_t tag, const struct reply *r)
+{
+	struct states *s = ctx;
+	struct roster_entry entry;
+	struct bytes value;
+	size_t n;
+
+	if (!reply_array(r, &n) || n > s->n - tag) {
+		if (s->failed == 0)
+			s->failed = reply_fail(r, s->e, "HMGET %s", ROSTER_KEY);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		s->out[tag + i] = reply_string(reply_at(r, i), &value) &&
+		    roster_parse(value, &entry) ? entry.state : ROSTER_STATES;
+}
+
+int
+roster_read_states(struct client *c, const struct bytes *ids, size_t n,
+    enum roster_state *states, struct error *e)
+{
+	struct bytes argv[2 + BATCH] = { B("HMGET"), B(ROSTER_KEY) };
+	struct states s = { .out = states, .n = n, .e = e };
+	int rc = 0;
+
+	for (size_t at = 0; rc == 0 && at < n; at += BATCH) {
+		const size_t some = n - at < BATCH ? n - at : BATCH;
+
+		memcpy(argv + 2, ids + at, some * sizeof(*ids));
+		if (client_add(c, CLIENT_REPEAT, on_states, &s, at, 2 + some, argv) != 0)
+			rc = error_set(e, EX_SOFTWARE, "out of memory");
+		else if (client_pending(c) >= READS && (rc = client_drain(c)) != 0)
+			*e = *client_error(c);
+	}
+	/* In any case: the callbacks point at ${s}. */
+	if (client_drain(c) != 0 && rc == 0) {
+		*e = *client_error(c);
+		rc = -1;
+	}
+	return rc != 0 || s.failed != 0 ? -1 : 0;
 }

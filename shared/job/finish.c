@@ -116,7 +116,7 @@ run_finish(struct run *r, struct error *e)
 		error_set(e, EX_SOFTWARE, "out of memory: the result is not complete");
 	f.complete = e->exit == 0 && !r->stopped && !res->incomplete;
 	f.ending = (struct ending){
-		.early = e->exit, .failed = res->failed, .critical = res->critical,
+		.early = e->exit, .failed = res->failed + res->unknown, .critical = res->critical,
 		.findings = res->findings.total, .stopped = r->stopped,
 	};
 	progress_end(&r->progress);

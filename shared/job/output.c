@@ -133,6 +133,8 @@ output_text(const struct output_run *run, const struct result *r, struct buf *ou
 		    (long long)r->critical);
 	if (r->failed > 0)
 		buf_printf(out, "%lld failed: see the log\n", (long long)r->failed);
+	if (r->unknown > 0)
+		buf_printf(out, "%lld of unknown outcome: see the log\n", (long long)r->unknown);
 	if (run->dry && run->error[0] == '\0')
 		buf_str(out, "Dry run: nothing was changed\n");
 }

@@ -217,6 +217,23 @@ result_failed(struct result *r, const char *event, struct bytes key, const char 
 	free(text);
 }
 
+void
+result_unknown(struct result *r, const char *event, struct bytes key, const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, fmt);
+	text = format(r, fmt, args);
+	va_end(args);
+
+	r->unknown++;
+	result_count(r, "unknown", 1);
+	log_event(LOG_LEVEL_ERROR, event, key.n > 0 ? &key : NULL, "%s",
+	    text == NULL ? event : text);
+	free(text);
+}
+
 /* A line for a terminal: nothing in it moves the cursor or begins another line.
  * A backslash stays one, since a job may have escaped an id already. */
 static void

@@ -41,6 +41,11 @@ void result_action(struct result *r, const char *action, struct bytes key, const
 void result_failed(struct result *r, const char *event, struct bytes key, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* A key of which nobody can tell whether it was changed, since the reply was lost: the same, but
+ * counted as "unknown". */
+void result_unknown(struct result *r, const char *event, struct bytes key, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* The summary: a line on stdout, unless -q, in text format only. Kept until the end of the run
  * and printed then, in order. */
 void result_say(struct result *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -49,6 +49,7 @@ struct result {
 	struct notes findings, actions;
 	int64_t critical;
 	int64_t failed;
+	int64_t unknown; /* as good as failed */
 	struct buf said; /* lines, each with its newline */
 	struct metric *metrics;
 	size_t metrics_n;

@@ -72,6 +72,12 @@ client_moved(struct client *c)
 	return moved;
 }
 
+bool
+client_was_sent(const struct client *c)
+{
+	return !c->unsent;
+}
+
 size_t
 client_pending(const struct client *c)
 {

@@ -24,6 +24,8 @@ struct reply;
 bool reply_is_nil(const struct reply *r);
 /* The text of an error reply ("NOAUTH ..."), NULL if it is none. */
 const char *reply_error(const struct reply *r);
+/* An error reply by which the ACL refuses a key, not the command: others may be allowed. */
+bool reply_refuses_key(const struct reply *r);
 /* False if the reply is not of that type. A status counts as a string. */
 bool reply_integer(const struct reply *r, int64_t *v);
 bool reply_string(const struct reply *r, struct bytes *s);
@@ -98,6 +100,9 @@ enum client_repeat {
  * were queued behind it. May add further commands, but not while the client
  * gives up: then client_add returns -1. */
 typedef void client_fn(void *ctx, size_t tag, const struct reply *r);
+
+/* In a callback that got NULL: was the command sent, so that it may have been carried out? */
+bool client_was_sent(const struct client *c);
 
 /* Queue a command of ${argc} arguments (copied). It is sent by client_step, or before where many
  * are queued. -1 without memory; the next client_step then fails too, so that

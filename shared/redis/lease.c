@@ -8,6 +8,9 @@
 #include "base/clock.h"
 #include "redis/client_private.h"
 
+/* A lease with less than that left is left to its TTL where it cannot be released in one step. */
+#define RELEASE_MS 5000
+
 /* While waiting for somebody else's lease it is asked for so often. */
 #define POLL_MS 500
 
@@ -178,17 +181,35 @@ lease_keep(struct client *c, struct lease *l, struct error *e)
 	return result;
 }
 
+/* Where scripts are refused: look, then delete. Ours cannot end between the two, since it has a
+ * while to live. */
+static void
+release_in_two(struct client *c, const struct lease *l)
+{
+	struct reply *r = CLIENT_CALL(c, CLIENT_REPEAT, B("GET"), bytes_str(l->key));
+	struct bytes token;
+
+	if (reply_string(r, &token) && bytes_equal(token, bytes_str(l->token)) &&
+	    clock_mono_ms() < l->expires_at - RELEASE_MS)
+		reply_free(CLIENT_CALL(c, CLIENT_ONCE, B("DEL"), bytes_str(l->key)));
+	reply_free(r);
+}
+
 void
 lease_release(struct client *c, struct lease *l)
 {
 	int retries = c->options.retries;
+	struct reply *r;
 
 	if (!l->held)
 		return;
 	l->held = false;
 	/* Its TTL ends it if we cannot: not worth a wait. */
 	c->options.retries = 1;
-	reply_free(CLIENT_CALL(c, CLIENT_REPEAT, B("EVAL"), bytes_str(release_body), B("1"),
-	    bytes_str(l->key), bytes_str(l->token)));
+	r = CLIENT_CALL(c, CLIENT_REPEAT, B("EVAL"), bytes_str(release_body), B("1"),
+	    bytes_str(l->key), bytes_str(l->token));
+	if (reply_error(r) != NULL)
+		release_in_two(c, l);
+	reply_free(r);
 	c->options.retries = retries;
 }

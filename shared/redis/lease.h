@@ -27,7 +27,7 @@ enum lease_result lease_take(struct client *c, struct lease *l, const char *key,
     int64_t ttl_ms, int64_t wait_ms, struct error *e);
 /* Renew if a third of the TTL has passed. LEASE_BUSY: it was lost, stop. */
 enum lease_result lease_keep(struct client *c, struct lease *l, struct error *e);
-/* Delete it if it is still ours. Errors are ignored: its TTL ends it. */
+/* Delete it if it is still ours, by a script or, where that is refused, with GET and DEL. Errors are ignored: its TTL ends it. */
 void lease_release(struct client *c, struct lease *l);
 
 #endif

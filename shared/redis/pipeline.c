@@ -50,6 +50,7 @@ give_up(struct client *c)
 {
 	const struct error why = c->error;
 	struct queue q[2] = { c->pending, c->later };
+	size_t sent = c->pending.sent - c->pending.head;
 	struct command command;
 	struct bytes raw;
 	size_t i;
@@ -65,10 +66,14 @@ give_up(struct client *c)
 	for (i = 0; i < 2; i++) {
 		while (q[i].n > 0) {
 			command = queue_pop(&q[i], &raw);
+			/* Length 0: sent, and its reply lost before. What was put off was answered. */
+			c->unsent = command.length > sent || (i == 1 && command.length > 0);
+			sent -= c->unsent ? sent : command.length;
 			answer(c, &command, NULL);
 		}
 		queue_free(&q[i]);
 	}
+	c->unsent = false;
 	c->giving_up = false;
 	c->error = why;
 	return -1;

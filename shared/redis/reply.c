@@ -164,6 +164,16 @@ reply_exit(const char *text)
 	return EX_CRITICAL;
 }
 
+bool
+reply_refuses_key(const struct reply *r)
+{
+	const char *text = reply_error(r);
+
+	/* Redis has two ways to say it, Valkey a third: all name the key or the keys, and where it is
+	 * the command that is refused none does. */
+	return text != NULL && reply_exit(text) == EX_NOPERM && strstr(text, " key") != NULL;
+}
+
 int
 reply_fail(const struct reply *r, struct error *e, const char *what, ...)
 {

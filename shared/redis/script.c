@@ -1,7 +1,5 @@
 #include "redis/script.h"
 
-#include <string.h>
-
 /* EVP loads OpenSSL's providers: 2 MB and 2 ms a run, for what is a name and no secret. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
@@ -9,24 +7,30 @@
 #include "redis/client_private.h"
 
 int
-script_init(struct script *s, const char *name, const char *body)
+script_sha1(struct bytes s, char out[SCRIPT_SHA1])
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char digest[SHA_DIGEST_LENGTH];
 	SHA_CTX ctx;
 	size_t i;
 
-	s->name = name;
-	s->body = body;
-	if (SHA1_Init(&ctx) != 1 || SHA1_Update(&ctx, body, strlen(body)) != 1 ||
+	if (SHA1_Init(&ctx) != 1 || SHA1_Update(&ctx, s.p, s.n) != 1 ||
 	    SHA1_Final(digest, &ctx) != 1)
 		return -1;
 	for (i = 0; i < sizeof(digest); i++) {
-		s->sha1[2 * i] = digits[digest[i] >> 4];
-		s->sha1[2 * i + 1] = digits[digest[i] & 15];
+		out[2 * i] = digits[digest[i] >> 4];
+		out[2 * i + 1] = digits[digest[i] & 15];
 	}
-	s->sha1[40] = '\0';
+	out[SCRIPT_SHA1 - 1] = '\0';
 	return 0;
+}
+
+int
+script_init(struct script *s, const char *name, const char *body)
+{
+	s->name = name;
+	s->body = body;
+	return script_sha1(bytes_str(body), s->sha1);
 }
 
 int

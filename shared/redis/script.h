@@ -3,11 +3,16 @@
 
 #include "redis/client.h"
 
-/* A Lua script with its SHA-1 in hex, as EVALSHA names it. */
+/* A SHA-1 in hex, as redis.sha1hex has it, and a NUL. */
+#define SCRIPT_SHA1 41
+/* That of ${s}. -1 if OpenSSL fails. */
+int script_sha1(struct bytes s, char out[SCRIPT_SHA1]);
+
+/* A Lua script with its SHA-1, as EVALSHA names it. */
 struct script {
 	const char *name;
 	const char *body;
-	char sha1[41];
+	char sha1[SCRIPT_SHA1];
 };
 
 /* Compute sha1 (OpenSSL). -1 if that fails. */

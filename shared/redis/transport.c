@@ -17,6 +17,9 @@
 #include "redis/resolve.h"
 #include "redis/tls.h"
 
+/* Not to overflow the timeout of poll. */
+#define CONNECT_MAX_MS 3600000
+
 struct transport {
 	int fd;
 	struct tls *tls;
@@ -34,17 +37,24 @@ transport_name(const struct transport_options *o, char *out, size_t size)
 		    o->port);
 }
 
-/* Wait for ${events}. 1; 0 when ${deadline} has passed; -1 with errno. */
+/* Wait for ${events}. 1; 0 when ${deadline} has passed; -1 with errno, which is EAGAIN when it has
+ * not, but ${longest} ms have. */
 static int
-wait_for(int fd, short events, int64_t deadline)
+wait_for(int fd, short events, int64_t deadline, int longest)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 	int64_t left = deadline - clock_mono_ms();
+	int ready;
 
 	/* Too late: what is there already still counts. */
 	if (left < 0)
 		left = 0;
-	return poll(&p, 1, left > 3600000 ? 3600000 : (int)left);
+	ready = poll(&p, 1, left > longest ? longest : (int)left);
+	if (ready == 0 && left > longest) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return ready;
 }
 
 /* Connect ${fd}. 0, or -1 with errno (ETIMEDOUT: the deadline has passed; EINTR). */
@@ -69,7 +79,7 @@ connect_before(int fd, const struct sockaddr *sa, socklen_t n, int64_t deadline)
 			return -1;
 		}
 	}
-	if ((r = wait_for(fd, POLLOUT, deadline)) == 0)
+	if ((r = wait_for(fd, POLLOUT, deadline, CONNECT_MAX_MS)) == 0)
 		errno = ETIMEDOUT;
 	if (r <= 0)
 		return -1;
@@ -307,8 +317,8 @@ transport_move(struct transport *t, const void *out, size_t out_n, size_t *sent,
 			return -1;
 		}
 		ready = wait_for(t->fd, (short)((out_n > 0 ? want_out : 0) | (in_n > 0 ? want_in : 0)),
-		    deadline);
-		if (ready == -1 && errno == EINTR)
+		    deadline, TRANSPORT_LOOK_MS);
+		if (ready == -1 && (errno == EINTR || errno == EAGAIN))
 			return 0;
 		if (ready == -1)
 			return error_set(e, EX_UNAVAILABLE, "%s: poll: %s", t->peer, strerror(errno));

@@ -43,8 +43,10 @@ bool transport_alive(const struct transport *t);
  * ${deadline} passed. *sent and *received say how much. Reading goes on while
  * writing is blocked, so two full socket buffers cannot deadlock.
  * 0, or -1 with ${e}: EX_UNAVAILABLE (timed out: e->text says so; closed,
- * reset), EX_NOPERM, EX_PROTOCOL. in_n or out_n may be 0. A signal that ends
- * poll is no error: both counts are 0 then. */
+ * reset), EX_NOPERM, EX_PROTOCOL. in_n or out_n may be 0. Both counts can be 0: a signal that ends
+ * poll is no error, and a wait ends every TRANSPORT_LOOK_MS, so that the caller sees one that came
+ * just before poll. */
+#define TRANSPORT_LOOK_MS 200
 int transport_move(struct transport *t, const void *out, size_t out_n, size_t *sent,
     void *in, size_t in_n, size_t *received, int64_t deadline, struct error *e);
 

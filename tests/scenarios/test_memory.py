@@ -182,15 +182,27 @@ def test_saving_twice_and_interrupted(r, run):
 
 
 @pytest.mark.parametrize("text", ["", "rubbish", "v2 1 2 3", "v1 x 2 known 0 " + "0" * 16 +
-                                  " 0 " + "0" * 16 + " 1 0 1", "v1", b"\xff\x00"])
-def test_a_damaged_entry_is_dropped_and_replaced(r, run, text):
-    r.hset(ROSTER, mapping={"a": text, "b": text})
+                                  " 0 " + "0" * 16 + " 1 0 1", "v1", b"\xff\x00",
+                                  f"v1 9999999999999999999 {T} known 0 {1:016} 0 {0:016} {T} {T} {T}",
+                                  f"v1 {T} {T} known 0 {1:016} 0 {0:016} {T} {T} 9007199254740993"])
+def test_a_damaged_entry_counts_as_none_and_goes(r, run, text):
+    """It is told of once, and what stays of it is nothing: the next run has no reason to."""
+    r.hset(ROSTER, mapping={"a": text, "b": text, "c": text})
     a = run()
     assert a("load") == "loaded 0"
+    r.hset(ROSTER, "c", "mended meanwhile")
     a("see", "a", T, "x", 90_000), a("save", KEEP)
-    assert stored(r)["seen"] == T
-    assert r.hget(ROSTER, "b") == (text.encode() if isinstance(text, str) else text)
-    assert "roster" in a.close()
+    assert (stored(r)["sight"], stored(r)["seen"], stored(r)["first"]) == (T, T, T)
+    assert r.hget(ROSTER, "c") == b"mended meanwhile", "only what was read is removed"
+    r.hdel(ROSTER, "c")
+    if text == "v2 1 2 3":  # a newer version's is none to this one, and stays
+        assert r.hget(ROSTER, "b") == text.encode()
+        r.hdel(ROSTER, "b")
+    said = a.close()
+    assert said.count("cannot be read") == 1 and "3 entries" in said, said
+    b = run()
+    assert b("load") == "loaded 1" and r.hkeys(ROSTER) == [b"a"]
+    assert "roster" not in b.close()
 
 
 def test_of_another_type(r, run):

@@ -148,27 +148,89 @@ def test_a_future_time_is_alive_and_skewed(r, job, heartbeat):
     assert differences(before, snapshot(r)) == []
 
 
-@pytest.mark.parametrize("same_bytes", [False, True])
-def test_refreshed_between_the_read_and_the_delete(server, r, job, proxy, heartbeat, same_bytes):
-    """At the very last moment, also with the very same bytes and only a new expiry."""
-    day = 86400
-    heartbeat("c", age_ms=OLD, ttl=day - 10 if same_bytes else None)
-    r.set("blocking:state:c", "s")
+@pytest.mark.parametrize("was, now", [(None, 90), (86390, 86400), (5000, 90), (86400, None)])
+def test_refreshed_with_the_same_bytes_between_the_read_and_the_delete(server, r, job, proxy,
+                                                                       heartbeat, was, now):
+    """At the very last moment, and only the expiry is new."""
+    heartbeat("c", age_ms=OLD, ttl=was)
     value = r.get("blocking:heartbeat:c")
-    writer = server.client()
 
     def on_command(number, words):
-        if words[0].upper() in (b"EVALSHA", b"EVAL") and b"blocking:heartbeat:c" in words:
-            if same_bytes:
-                writer.set("blocking:heartbeat:c", value, ex=day)
-            else:
-                heartbeat("c")
-        return None
+        if words[0].upper() == b"EVALSHA" and b"blocking:heartbeat:c" in words:
+            r.set("blocking:heartbeat:c", value, ex=now)
 
     proxy.on_command = on_command
     done = job("reap-stale", FAST, url=proxy.url).json()
     assert r.exists("blocking:heartbeat:c") == 1, done
-    assert done.count("keys-changed-meanwhile") == 1, done
+    assert done.count("keys-changed-meanwhile") == 1 and done.exit == 0, done
+    assert b"known" in r.hget("coordkeep:roster", "c")
+
+
+def test_a_ttl_that_nobody_renews_saves_no_heartbeat(r, job, proxy, heartbeat):
+    """One that it was given meanwhile, longer than a writer gives."""
+    heartbeat("c", age_ms=OLD, ttl=None)
+
+    def on_command(number, words):
+        if words[0].upper() == b"EVALSHA" and b"blocking:heartbeat:c" in words:
+            r.expire("blocking:heartbeat:c", 86400)
+
+    proxy.on_command = on_command
+    assert job("reap-stale", FAST, url=proxy.url).json().count("keys-deleted") == 1
+    assert r.exists("blocking:heartbeat:c") == 0
+
+
+def owned(r, ident):
+    for family in ("state", "warning", "ack"):
+        r.set(f"blocking:{family}:{ident}", "1", ex=3600)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["judged by its heartbeat", "long gone"])
+def test_back_as_the_script_that_deletes_arrives(r, job, proxy, heartbeat, now_ms, there):
+    """The script itself compares the owner's heartbeat: nothing of it goes, and all of the others."""
+    for ident in ("b", "c", "d"):
+        heartbeat(ident, age_ms=OLD, ttl=None)
+        owned(r, ident)
+    reap = job("reap-stale", {**FAST, "reap-stale": {"stale_after": "2s"}, "escalate-dead":
+                              {"dead_after": "1s"}}, url=proxy.url)
+    if not there:  # it was reaped, and its keys came later
+        r.delete("blocking:heartbeat:c")
+        before = now_ms() - OLD
+        r.hset("coordkeep:roster", "c", f"v1 {before} {before} reaped 0 {0:016} 0 {0:016} {before} "
+                                        f"{before} {before}")
+    back = []
+
+    def on_command(number, words):
+        if words[0].upper() == b"EVALSHA" and b"blocking:state:c" in words and not back:
+            back.append(heartbeat("c", ttl=None if there else 90))
+
+    proxy.on_command = on_command
+    done = reap.json()
+    assert back and done.exit == 0, done
+    assert names(r, "blocking:*") == [f"blocking:{f}:c" for f in ("ack", "heartbeat", "state", "warning")]
+    assert done.count("coordinators-reaped") == 2 and done.count("coordinators-alive-after-all") == 1
+    assert "alive after all" in done.stderr or "revived" in done.stderr, done
+    assert reap.json().count("keys-deleted") == 0
+
+
+def test_back_between_two_calls_of_the_script(r, job, proxy, heartbeat):
+    """What went before is told; the roster does not say that it was reaped."""
+    heartbeat("c", age_ms=OLD, ttl=None)
+    for i in range(40):
+        r.set(f"blocking:ack:c:{i}", "1")
+    calls = []
+
+    def on_command(number, words):
+        if words[0].upper() == b"EVALSHA" and b"blocking:heartbeat:c" in words:
+            calls.append(1)
+            if len(calls) == 2:
+                heartbeat("c")
+
+    proxy.on_command = on_command
+    done = job("reap-stale", FAST, url=proxy.url).json()
+    assert done.exit == 1 and done.finding_codes() == ["revived-meanwhile"], done
+    assert len(names(r, "blocking:ack:*")) == 24 and done.count("keys-deleted") == 16
+    assert done.count("coordinators-reaped") == 0
+    assert b"known" in r.hget("coordkeep:roster", "c")
 
 
 @pytest.mark.parametrize("victim", [b"blocking:state:c", b"blocking:heartbeat:c"])

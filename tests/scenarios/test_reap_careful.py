@@ -136,6 +136,40 @@ def test_a_pause_and_a_hold_in_mid_run(r, job, proxy, heartbeat, now_ms, what):
     assert differences(before, snapshot(r)) == []
 
 
+@pytest.mark.parametrize("when", ["while it waits", "before its keys go", "before its heartbeat goes"])
+@pytest.mark.parametrize("line", [[], ["--coordinator", "d"]])
+def test_a_suspect_of_meanwhile(r, job, proxy, heartbeat, when, line):
+    """escalate-dead has begun to judge it: it is left, and the roster goes on saying so."""
+    heartbeat("d", age_ms=OLD, ttl=None)
+    r.set("blocking:state:d", "s")
+    r.set("coordinator:work:s:d:w", json.dumps({"assignedTo": "d"}))
+    looks, warned = [], []
+
+    def suspect():
+        if not warned:
+            warned.append(job("escalate-dead", SHORT).json())
+
+    def on_command(number, words):
+        name = words[0].upper()
+        if name == b"GETRANGE" and b"coordinator:activity:d" in words:
+            looks.append(1)
+            if when == "while it waits" and len(looks) == 2:
+                suspect()
+        if when == "before its keys go" and name == b"SCAN" and b"blocking:heartbeat:*" not in words:
+            suspect()
+        if when == "before its heartbeat goes" and name == b"EVALSHA" and b"blocking:state:d" in words:
+            suspect()
+
+    proxy.on_command = on_command
+    done = job("reap-stale", SHORT, url=proxy.url).json(*line)
+    assert warned and warned[0].count("suspects") == 1, (warned, done)
+    assert r.exists("blocking:heartbeat:d", "blocking:warning:d") == 2, done
+    assert r.exists("blocking:state:d") == (when != "before its heartbeat goes"), done
+    assert b"suspect" in r.hget("coordkeep:roster", "d"), done
+    assert done.count("suspects-left-to-escalate-dead") == 1 and done.exit == 0, done
+    assert done.count("coordinators-reaped") == 0, done
+
+
 class TestOne:
     """--coordinator"""
 
@@ -228,6 +262,54 @@ def test_the_brake_says_that_it_is_on(r, job, heartbeat):
     assert done.exit == 2 and "brake is on" in done.stdout, done
     assert "Cleanup complete" not in done.stdout and "No stale keys" not in done.stdout, done
     assert reap.run("--override-brake").exit == 1
+
+
+def test_one_with_the_brake_on_is_told_of_it(r, job, heartbeat):
+    """A person asked for it, so it goes; that many others are missing is a finding."""
+    reap = job("reap-stale", FAST)
+    for i in range(5):
+        heartbeat(f"c{i}")
+    reap.run()
+    r.delete(*(f"blocking:heartbeat:c{i}" for i in range(5)))
+    heartbeat("dead", age_ms=OLD, ttl=None)
+    baseline = r.get("coordkeep:baseline")
+    for line in (["-n"], []):
+        done = reap.json("--coordinator", "dead", *line)
+        assert done.exit == 1 and done.finding_codes() == ["mass-loss"], done
+        assert "5 of 5" in done.findings()[0]["text"], done
+    assert not r.exists("blocking:heartbeat:dead") and r.get("coordkeep:baseline") == baseline
+    assert reap.run().exit == 2, "the brake stays on for the rest"
+
+
+@pytest.mark.parametrize("line", [[], ["--coordinator", "d"]])
+def test_a_time_in_the_roster_that_has_not_come(r, job, heartbeat, now_ms, line):
+    """Against it nobody is ever silent: that is said."""
+    reap = job("reap-stale", SHORT)
+    heartbeat("d", age_ms=OLD, ttl=None)
+    heartbeat("alive")
+    reap.run("--set", "reap-stale.stale_after=1d")
+    ahead = now_ms() + 86_400_000
+    for ident in ("d", "alive"):
+        words = r.hget("coordkeep:roster", ident).split(b" ")
+        for i in (1, 2, 8, 9, 10):
+            words[i] = b"%d" % ahead
+        r.hset("coordkeep:roster", ident, b" ".join(words))
+    for i in range(2):
+        heartbeat("alive", sequence=i + 1)
+        done = reap.json(*line)
+        assert done.exit == (2 if line else 1) and done.finding_codes() == ["roster-ahead"], done
+        assert [f["key"] for f in done.findings()] == ["d"] and "23h" in done.findings()[0]["text"]
+    r.hdel("coordkeep:roster", "d")
+    assert reap.json(*line).count("coordinators-reaped") == 1
+
+
+def test_one_number_for_a_clock_that_is_off(r, job, heartbeat, now_ms):
+    reap = job("reap-stale", FAST)
+    heartbeat("slow", ttl=89)
+    reap.run()
+    heartbeat("slow", age_ms=83 * 60 * 1000 + 30_000, ttl=89)
+    done = reap.json()
+    assert "off by -1h23m (" in done.findings("skewed-clock")[0]["text"], done
 
 
 def test_no_undo_is_offered_where_nothing_went(server, r, job, heartbeat):

@@ -171,6 +171,19 @@ START_TEST(a_signal_is_no_error)
 }
 END_TEST
 
+/* One that came between the caller's look and poll would else be seen at the deadline only. */
+START_TEST(a_wait_ends_now_and_then)
+{
+	int64_t before = clock_mono_ms();
+	size_t sent = 1, got = 1;
+	char in[16];
+
+	ck_assert_int_eq(transport_move(t, NULL, 0, &sent, in, sizeof(in), &got, soon(), &e), 0);
+	ck_assert(sent == 0 && got == 0);
+	ck_assert_int_ge(clock_mono_ms() - before, TRANSPORT_LOOK_MS - 1);
+}
+END_TEST
+
 START_TEST(a_full_backlog_times_out)
 {
 	struct transport_options o = options(path);
@@ -245,6 +258,7 @@ suite_transport(void)
 	tcase_add_test(move, says_that_it_was_closed);
 	tcase_add_test(move, does_not_deadlock_with_full_buffers);
 	tcase_add_test(move, a_signal_is_no_error);
+	tcase_add_test(move, a_wait_ends_now_and_then);
 	tcase_add_test(move, a_full_backlog_times_out);
 	tcase_add_test(move, tls_files_are_a_matter_of_config);
 	suite_add_tcase(s, move);

@@ -341,7 +341,9 @@ phase_decide(const struct rotation *r, const struct census *c, const struct phas
 	to = following(r, s, &span);
 	if (!passed(r, span, now, d))
 		return;
-	if (r->phase == PHASE_DRAIN && !r->confirm && !r->skip_drain && pass != PASS_CLEAN) {
+	/* In the very run that moves it, too: since the first look something may have been sent
+	 * again, or Redis set back to when it was there. */
+	if (r->phase == PHASE_DRAIN && !r->skip_drain && pass != PASS_CLEAN) {
 		d->wait = WAIT_PASS;
 		return;
 	}

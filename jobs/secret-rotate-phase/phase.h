@@ -14,7 +14,7 @@
  *	promote     (n, S)                                             -> drain
  *	drain       (n, S)              drain has passed and a pass over signals,
  *	                                acks, retries found none that only S
- *	                                verifies                       -> retire
+ *	                                verifies, each time            -> retire
  *	retire      (n, -)              (once is enough)               -> idle
  *	hold        as it was           all sign `sign`  (then retire)
  *	                                all accept both  (then promote)

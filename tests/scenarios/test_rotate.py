@@ -467,6 +467,26 @@ def test_the_old_secret_stays_while_something_needs_it(hosts, now_ms, kind):
     assert hosts.files() == {(new, None)}
 
 
+def test_what_comes_back_before_the_drain_ends_is_seen(hosts, now_ms):
+    """Redis restored, or a message sent again, between the first pass and the step to retire."""
+    hosts.start()
+    new = hosts.new_secret()
+    hosts.until("drain")
+    while hosts.record()["confirm"] == "0":
+        assert hosts[0].run().exit == 0
+        for host in hosts:
+            if hosts.record()["confirm"] == "0":
+                host.run()
+    key, value = message("signal", hosts.secret, now_ms())
+    hosts.r.set(key, value, ex=86400)
+    for _ in range(3):
+        hosts.round(ok=(0, 1))
+    assert hosts.phase() == "drain" and rotation(hosts[0])["waits_for"] == "pass"
+    hosts.r.delete(key)
+    hosts.finish()
+    assert hosts.files() == {(new, None)}
+
+
 def test_the_drain_is_skipped_by_who_says_so(hosts, now_ms):
     assert hosts[0].run("--skip-drain").exit == 2
     hosts.start()

@@ -338,13 +338,15 @@ effect_pass(void *ctx, const struct rotation *record, enum pass *pass, struct er
 {
 	struct run *r = give_way(ctx);
 	const struct sim *s = r->sim;
+	const struct message *m;
 	size_t i;
 
 	(void)e;
 	*pass = PASS_CLEAN;
-	for (i = 0; i < s->messages && !sim_off(s, GUARD_DRAIN_PASS); i++) {
-		if (s->message[i].visible <= s->now && s->message[i].expires > s->now &&
-		    strcmp(s->message[i].fp, record->other) == 0)
+	for (i = 0; i < s->redis.messages && !sim_off(s, GUARD_DRAIN_PASS); i++) {
+		m = &s->redis.message[i];
+		if (m->visible <= s->now && m->expires > s->now &&
+		    strcmp(m->fp, record->other) == 0)
 			*pass = PASS_DIRTY;
 	}
 	return 0;

@@ -98,10 +98,10 @@ event_process(struct sim *s)
 static void
 read_message(struct sim *s)
 {
-	size_t i = s->messages == 0 ? 0 : sim_random(s, s->messages);
+	size_t i = s->redis.messages == 0 ? 0 : sim_random(s, s->redis.messages);
 
-	if (i < s->messages && s->message[i].visible <= s->now)
-		s->message[i].expires = s->now;
+	if (i < s->redis.messages && s->redis.message[i].visible <= s->now)
+		s->redis.message[i].expires = s->now;
 }
 
 static void
@@ -115,13 +115,13 @@ event_message(struct sim *s)
 	read_message(s);
 	if (p->state != PROCESS_RUNNING)
 		return;
-	for (i = 0; i < s->messages && s->message[i].expires > s->now; i++)
+	for (i = 0; i < s->redis.messages && s->redis.message[i].expires > s->now; i++)
 		;
 	if (i == SIM_MESSAGES)
 		i = sim_random(s, SIM_MESSAGES);
-	else if (i == s->messages)
-		s->messages++;
-	m = &s->message[i];
+	else if (i == s->redis.messages)
+		s->redis.messages++;
+	m = &s->redis.message[i];
 	memcpy(m->fp, p->env.sign, FINGERPRINT_SIZE);
 	m->visible = s->now;
 	if (sim_chance(s, 5)) {
@@ -150,11 +150,45 @@ host_down(struct sim *s, struct host *h)
 		h->disk.copy = h->synced;
 }
 
+/* Does any host know that ${fp} is dropped? */
+static bool
+dropped(const struct sim *s, const char *fp)
+{
+	const struct rotation *newest = &s->redis.record;
+	size_t i;
+
+	for (i = 0; i < s->hosts; i++) {
+		if (s->host[i].disk.copy.rotation.epoch > newest->epoch)
+			newest = &s->host[i].disk.copy.rotation;
+	}
+	return newest->epoch > 0 && strcmp(fp, newest->sign) != 0 &&
+	    (newest->phase == PHASE_RETIRE || strcmp(fp, newest->other) != 0);
+}
+
+/* What is in flight is kept: coordinators send again what they had sent. What the
+ * snapshot holds beside it, long since read, is back; where its secret is being
+ * dropped nothing can be done for it. */
+static void
+redis_become(struct sim *s, const struct redis *snapshot)
+{
+	struct redis was = s->redis;
+	size_t i;
+
+	s->redis_lost = true;
+	s->redis = *snapshot;
+	for (i = 0; i < SIM_MESSAGES; i++) {
+		if (i < was.messages && (was.message[i].expires > s->now ||
+		    i >= snapshot->messages || dropped(s, snapshot->message[i].fp)))
+			s->redis.message[i] = was.message[i];
+	}
+	if (was.messages > s->redis.messages)
+		s->redis.messages = was.messages;
+}
+
 static void
 redis_restore(struct sim *s, const struct redis *snapshot)
 {
-	s->redis_lost = true;
-	s->redis = *snapshot;
+	redis_become(s, snapshot);
 	sim_trace(s, "redis restored: epoch %llu %s", (unsigned long long)s->redis.record.epoch,
 	    phase_name(s->redis.record.phase));
 }
@@ -221,8 +255,7 @@ event_redis(struct sim *s)
 	} else if (sim_chance(s, 50)) {
 		redis_restore(s, snapshot);
 	} else if (!one_is_ignorant(s) && sim_chance(s, 50)) {
-		s->redis_lost = true;
-		memset(&s->redis, 0, sizeof(s->redis));
+		redis_become(s, &(struct redis){ .there = false });
 		sim_trace(s, "redis flushed");
 	}
 }

@@ -52,10 +52,17 @@ extern const char *const guard_names[GUARDS];
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 
+struct message {
+	char fp[FINGERPRINT_SIZE];
+	int64_t visible, expires;
+};
+
 struct redis {
 	bool there;
 	struct rotation record;
 	struct reports reports;
+	struct message message[SIM_MESSAGES];
+	size_t messages;
 };
 
 enum process_state { PROCESS_NONE, PROCESS_STARTING, PROCESS_RUNNING };
@@ -107,11 +114,6 @@ struct host {
 	struct run run[SIM_RUNS];
 };
 
-struct message {
-	char fp[FINGERPRINT_SIZE];
-	int64_t visible, expires;
-};
-
 struct sim {
 	uint64_t seed, random;
 	unsigned off;               /* safeguards that are switched off, a bit each */
@@ -123,8 +125,6 @@ struct sim {
 	bool redis_lost;            /* at least once */
 	struct host host[SIM_HOSTS];
 	size_t hosts;
-	struct message message[SIM_MESSAGES];
-	size_t messages;
 	struct run *running;        /* the coroutine that is on */
 	ucontext_t scheduler;
 	int ended;                  /* rotations that came to their end */

@@ -134,12 +134,14 @@ check_against(struct sim *s, const struct host *ha, const struct process *a)
 static void
 check_messages(struct sim *s, const struct host *h, const struct process *p)
 {
+	const struct message *m;
 	size_t i;
 
-	for (i = 0; i < s->messages; i++) {
-		if (s->message[i].expires > s->now && !pair_accepts(&p->env, s->message[i].fp))
+	for (i = 0; i < s->redis.messages; i++) {
+		m = &s->redis.message[i];
+		if (m->expires > s->now && !pair_accepts(&p->env, m->fp))
 			sim_fail(s, "a record in flight, signed with %s, is not accepted on %s",
-			    s->message[i].fp + 12, h->name);
+			    m->fp + 12, h->name);
 	}
 }
 

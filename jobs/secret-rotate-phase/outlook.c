@@ -1,5 +1,6 @@
 #include "outlook.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/duration.h"
@@ -130,7 +131,9 @@ outlook_make(struct outlook *o)
 	o->overdue = is_overdue(o);
 	o->late = 0;
 	o->mismatched = differs(o, &one) != NULL;
-	o->blocked = v->reports.overflow && v->rotation.phase != PHASE_IDLE;
+	o->held = v->decision.wait == WAIT_PASS && o->x->in_flight.counted &&
+	    in_flight_held(&o->x->in_flight) > 0;
+	o->blocked = o->held || (v->reports.overflow && v->rotation.phase != PHASE_IDLE);
 	for (i = 0; i < v->census.n; i++) {
 		trouble = outlook_trouble(o, &v->census.row[i]);
 		o->late += trouble == TROUBLE_LATE;
@@ -203,6 +206,24 @@ overdue_finding(const struct outlook *o)
 	}
 }
 
+static void
+held_finding(const struct outlook *o)
+{
+	const struct in_flight *f = &o->x->in_flight;
+	char left[32];
+	const bool endless = f->held_ttl == -1;
+
+	if (!o->held)
+		return;
+	duration_human(f->held_ttl < 0 ? 0 : f->held_ttl, left, sizeof(left));
+	result_finding(run_result(o->x->run), "drain-held", SEVERITY_WARNING, buf_view(&f->held),
+	    "the drain is over, but %" PRId64 " records in flight are verified by the old secret alone, "
+	    "and %" PRId64 " cannot be read: it stays accepted until they are gone. The first of them is "
+	    "this key, which %s%s. --skip-drain goes on without them", f->n[IN_FLIGHT_OLD],
+	    f->n[IN_FLIGHT_UNREADABLE], endless ? "has no TTL: ttl-fixer gives it one; delete it if nobody "
+	    "waits for it" : "is gone by itself in ", endless ? "" : left);
+}
+
 void
 outlook_findings(const struct outlook *o)
 {
@@ -224,6 +245,7 @@ outlook_findings(const struct outlook *o)
 	if (o->v->reports.overflow)
 		result_finding(result, "too-many-reports", SEVERITY_WARNING, B(REPORTS_KEY),
 		    "more than %d hosts report: nothing moves", REPORTS_MAX);
+	held_finding(o);
 	overdue_finding(o);
 }
 
@@ -246,7 +268,7 @@ outlook_metrics(const struct outlook *o)
 	    "1 if the secret is older than max_age, or a rotation does not come to its end.",
 	    o->overdue ? 1 : 0);
 	result_gauge(result, "rotation_blocked",
-	    "1 if some host keeps the rotation from going on.", o->blocked ? 1 : 0);
+	    "1 if some host, or a record in flight, keeps the rotation from going on.", o->blocked ? 1 : 0);
 	result_gauge(result, "rotation_hosts_late",
 	    "Hosts of a rotation that have not reported for host_timeout.", (double)o->late);
 	result_gauge(result, "rotation_hosts_mismatched",

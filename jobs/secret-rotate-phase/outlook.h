@@ -14,7 +14,8 @@ struct outlook {
 	int64_t now;
 	int64_t age;             /* of the secret that signs, -1 = not known */
 	bool overdue;
-	bool blocked;            /* some host keeps the rotation from going on */
+	bool held;               /* records in flight keep the drain from its end */
+	bool blocked;            /* these, or some host, keep the rotation from going on */
 	size_t late;             /* hosts that have not reported for too long */
 	size_t mismatched;       /* hosts with a secret that is not the fleet's */
 	bool lost;               /* Redis has no record or an older one; this is the copy's */

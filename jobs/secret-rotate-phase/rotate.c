@@ -270,6 +270,7 @@ rotate_run(struct run *run, struct error *e)
 			rc = run_locked(t, &unreachable, e);
 		local_unlock(&t->x);
 	}
+	in_flight_free(&t->x.in_flight);
 	free(t);
 	return rc;
 }

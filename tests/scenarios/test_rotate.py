@@ -455,9 +455,8 @@ def test_the_old_secret_stays_while_something_needs_it(hosts, now_ms, kind):
         "senderId": "a", "receiverId": "d", "type": "wake", "timestamp": stamp}, SIGNAL))
     hosts.r.set(*signed("nobody's", "blocking:signal:e", {
         "senderId": "a", "receiverId": "e", "type": "wake", "timestamp": stamp}, SIGNAL))
-    hosts.r.hset("blocking:signal:f", "not", "a message")
     for _ in range(4):
-        hosts.round()
+        hosts.round(ok=(0, 1))
     now = rotation(hosts[0])
     assert now["phase"] == "drain" and now["waits_for"] == "pass"
     assert now["in_flight"] == {"new": 1, "old": 1, "neither": 1, "unsigned": 1, "unreadable": 0}
@@ -465,6 +464,30 @@ def test_the_old_secret_stays_while_something_needs_it(hosts, now_ms, kind):
     hosts.r.delete(key)
     hosts.finish()
     assert hosts.files() == {(new, None)}
+
+
+@pytest.mark.parametrize("what", ["old", "old with a TTL", "large", "list"])
+def test_what_holds_the_drain_is_named(hosts, now_ms, what):
+    hosts.start()
+    hosts.until("drain")
+    key, value = message("signal", hosts.secret, now_ms())
+    if what == "list":
+        hosts.r.rpush(key, value)
+    else:
+        hosts.r.set(key, value + 70_000 * " " if what == "large" else value,
+                    ex=7200 if what == "old with a TTL" else None)
+    for _ in range(3):
+        hosts.round(ok=(0, 1))
+    for words in ((), ("--status",)):
+        done = hosts[0].run(*words)
+        assert done.exit == 1 and done.finding_codes() == ["drain-held"], done
+        held, = done.findings("drain-held")
+        assert held["key"] == key and done.json["rotation"]["blocked"], done
+        assert ("1 records" if what.startswith("old") else "1 cannot be read") in held["text"]
+        assert ("in 1h59m" if what == "old with a TTL" else "no TTL") in held["text"], done
+    assert metrics_of(hosts[0])["rotation_blocked"] == 1 and hosts.phase() == "drain"
+    hosts.r.delete(key)
+    hosts.finish()
 
 
 def test_what_comes_back_before_the_drain_ends_is_seen(hosts, now_ms):
@@ -492,7 +515,7 @@ def test_the_drain_is_skipped_by_who_says_so(hosts, now_ms):
     hosts.start()
     hosts.until("drain")
     hosts.r.set(*message("signal", hosts.secret, now_ms()))
-    hosts.round()
+    hosts.round(ok=(0, 1))
     done = hosts[0].run("--skip-drain")
     assert done.exit == 2 and "--yes" in done.json["error"], done
     assert "1 records in flight" in done.stderr and hosts.phase() == "drain"

@@ -137,11 +137,6 @@ note_record(struct effects *x, enum flow_note note, const struct flow_view *v)
 		    "(%llu), which Redis had lost: Redis's counts, phase %s", epoch,
 		    phase_name(r->phase));
 		break;
-	case NOTE_NOT_VOUCHED:
-		log_warn("not-certain", "this host was away, and the record in Redis may be older "
-		    "than what the others act on: it only reports until another host has reported "
-		    "under the record too (--force if you know that the record is the latest)");
-		break;
 	case NOTE_PHASE:
 		if (r->confirm)
 			result_action(result, "confirm", B(ROTATION_KEY), "all hosts agree in phase %s: "

@@ -2,96 +2,7 @@
 
 #include <string.h>
 
-#define MERGES_MAX 5    /* how often another host may be quicker */
 #define PHASES_MAX 8    /* in one run */
-
-/* ---- the record ---- */
-
-static int
-record_true(const struct flow_ops *o, struct flow_view *v, struct error *e)
-{
-	const struct rotation *copy = &v->copy.rotation;
-	enum put_result result;
-	struct rotation redis;
-	bool there, forked;
-	int i;
-
-	for (i = 0; i < MERGES_MAX; i++) {
-		if (o->record_read(o->ctx, &redis, &there, e) == -1)
-			return -1;
-		switch (phase_merge(there ? &redis : NULL, copy, &forked)) {
-		case MERGE_NONE:
-			memset(&v->rotation, 0, sizeof(v->rotation));
-			return 0;
-		case MERGE_REDIS:
-			v->rotation = redis;
-			if (forked)
-				o->note(o->ctx, NOTE_FORKED, v);
-			return 0;
-		case MERGE_PUT_BACK:
-			if (o->record_put(o->ctx, there ? redis.epoch : 0, 0, copy, true, &result,
-			    e) == -1)
-				return -1;
-			if (result != PUT_DONE)
-				continue;
-			v->rotation = *copy;
-			o->note(o->ctx, NOTE_PUT_BACK, v);
-			return 0;
-		}
-	}
-	return error_set(e, EX_TEMPFAIL, "the rotation's record keeps changing");
-}
-
-static int
-save_copy(const struct flow_ops *o, struct flow_view *v, struct error *e)
-{
-	const struct rotation *r = &v->rotation;
-	struct rotation *copy = &v->copy.rotation;
-
-	if (!v->may_act || (copy->epoch == r->epoch && rotation_same(copy, r) &&
-	    strcmp(copy->turn, r->turn) == 0))
-		return 0;
-	*copy = *r;
-	return o->copy_write(o->ctx, &v->copy, e);
-}
-
-int
-flow_record(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
-    struct error *e)
-{
-	if (o->copy_read(o->ctx, &v->copy, e) == -1 || record_true(o, v, e) == -1 ||
-	    o->reports_read(o->ctx, &v->reports, e) == -1)
-		return -1;
-	v->may_act = phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, s->self,
-	    &v->reports, &s->phase, o->now(o->ctx)) || (s->trust && v->rotation.epoch > 0);
-	return save_copy(o, v, e);
-}
-
-static int
-too_late(struct error *e)
-{
-	return error_set(e, EX_TEMPFAIL,
-	    "the run was held up: the reports that it read are no longer of the moment");
-}
-
-int
-flow_put(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
-    int64_t deadline, struct error *e)
-{
-	enum put_result result;
-
-	if (o->record_put(o->ctx, v->rotation.epoch, deadline, next,
-	    strcmp(v->rotation.turn, next->turn) != 0, &result, e) == -1)
-		return -1;
-	if (result == PUT_TOO_LATE)
-		return too_late(e);
-	if (result != PUT_DONE)
-		return error_set(e, EX_TEMPFAIL,
-		    "somebody else changed the rotation at the same time: look at --status");
-	v->rotation = *next;
-	v->may_act = true;
-	return save_copy(o, v, e);
-}
 
 /* ---- this host ---- */
 
@@ -133,10 +44,8 @@ move_file(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 		o->note(o->ctx, NOTE_MISMATCH, v);
 	if (v->aim != AIM_MOVE)
 		return;
-	if (!v->may_act) {
-		o->note(o->ctx, NOTE_NOT_VOUCHED, v);
+	if (!v->may_act)
 		return;
-	}
 	if (o->move_file(o->ctx, &v->rotation, &target, &moved, &e) == 0)
 		o->note(o->ctx, moved ? NOTE_FILE_MOVED : NOTE_SOURCE, v);
 	if (!moved && e.exit == 0 && s->catch_up)
@@ -203,12 +112,8 @@ activate(const struct flow_ops *o, const struct flow_settings *s, struct flow_vi
 {
 	bool ours;
 
-	if (!phase_activate(&v->rotation, &v->state))
+	if (!v->may_act || !phase_activate(&v->rotation, &v->state))
 		return 0;
-	if (!v->may_act) {
-		o->note(o->ctx, NOTE_NOT_VOUCHED, v);
-		return 0;
-	}
 	if (take_turn(o, s, v, &ours, e) == -1)
 		return -1;
 	if (ours && s->dry)
@@ -283,9 +188,7 @@ check_catch_up(struct flow_view *v)
 	if (v->may_act || v->rotation.epoch == 0 ||
 	    (v->rotation.phase == PHASE_IDLE && v->aim != AIM_MOVE))
 		return;
-	(void)error_set(&e, EX_TEMPFAIL,
-	    "this host was away, and it is not certain that the record is the latest one: waiting "
-	    "for another host to report under it");
+	(void)flow_uncertain(&e);
 	trouble(v, &e);
 }
 
@@ -335,7 +238,7 @@ phase_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_
 	if (decide(o, s, v, pass, &at, e) == -1)
 		return -1;
 	if (!v->may_act)
-		return 0;
+		return v->rotation.epoch == 0 ? 0 : flow_uncertain(e);
 	if (v->decision.wait == WAIT_PASS) {
 		if (o->pass(o->ctx, &v->rotation, &pass, e) == -1 ||
 		    decide(o, s, v, pass, &at, e) == -1)
@@ -348,18 +251,12 @@ phase_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_
 		o->note(o->ctx, NOTE_PHASE, v);
 		return 0;
 	}
-	if (o->record_put(o->ctx, v->rotation.epoch, at + FLOW_DECISION, &v->decision.next,
-	    strcmp(v->decision.next.turn, v->rotation.turn) != 0, &result, e) == -1)
+	if (flow_write(o, v, &v->decision.next, at + FLOW_DECISION, &result, e) == -1)
 		return -1;
-	if (result == PUT_TOO_LATE)
-		return too_late(e);
 	*moved = true;
-	if (result != PUT_DONE)
-		return 0;
-	v->rotation = v->decision.next;
-	o->note(o->ctx, NOTE_PHASE, v);
-	/* At once: should all hosts be off next, one at least knows the latest record. */
-	return save_copy(o, v, e);
+	if (result == PUT_DONE)
+		o->note(o->ctx, NOTE_PHASE, v);
+	return 0;
 }
 
 int

@@ -26,7 +26,6 @@ struct copy {
 enum flow_note {
 	NOTE_PUT_BACK,    /* the record was put back from the copy */
 	NOTE_FORKED,      /* the copy held another change of the same epoch */
-	NOTE_NOT_VOUCHED, /* nothing done: the record may be older than what others act on */
 	NOTE_MISMATCH,    /* a secret that the rotation does not know: nothing done */
 	NOTE_FILE_MOVED,
 	NOTE_SOURCE,      /* the source does not give the secret that the record names */
@@ -112,14 +111,20 @@ int flow_record(const struct flow_ops *o, const struct flow_settings *s, struct 
 /* Look and report, nothing else. */
 int flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e);
+/* EX_TEMPFAIL: the record may be older than what the others act on, so nothing was done. */
+int flow_uncertain(struct error *e);
 /* How long after the reports were read they may be relied on, ms. */
 #define FLOW_DECISION 10000
-/* Write the next record that an order made; v->rotation becomes it. EX_TEMPFAIL on a conflict,
- * or if Redis's time is past ${deadline} (0 = any). */
+/* Write the next record: unless *result tells of a conflict, v->rotation becomes it. EX_TEMPFAIL
+ * if Redis's time is past ${deadline} (0 = any). */
+int flow_write(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
+    int64_t deadline, enum put_result *result, struct error *e);
+/* The same for one that an order made: a conflict is EX_TEMPFAIL too. */
 int flow_put(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
     int64_t deadline, struct error *e);
 /* A whole run: this host's part of the phase, and on to the next phase where all have done
- * theirs. v->census and v->decision say what it waits for at its end. */
+ * theirs. v->census and v->decision say what it waits for at its end. A host that is not certain
+ * of the record only reports: flow_uncertain(). */
 int flow_run(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e);
 

@@ -133,7 +133,7 @@ outlook_make(struct outlook *o)
 	o->mismatched = differs(o, &one) != NULL;
 	o->held = v->decision.wait == WAIT_PASS && o->x->in_flight.counted &&
 	    in_flight_held(&o->x->in_flight) > 0;
-	o->blocked = o->held || (v->reports.overflow && v->rotation.phase != PHASE_IDLE);
+	o->blocked = o->held || o->uncertain || (v->reports.overflow && v->rotation.phase != PHASE_IDLE);
 	for (i = 0; i < v->census.n; i++) {
 		trouble = outlook_trouble(o, &v->census.row[i]);
 		o->late += trouble == TROUBLE_LATE;
@@ -229,6 +229,7 @@ outlook_findings(const struct outlook *o)
 {
 	struct result *result = run_result(o->x->run);
 	const struct report *one, *other;
+	struct error why = { 0 };
 	size_t i;
 
 	if (o->lost)
@@ -246,6 +247,10 @@ outlook_findings(const struct outlook *o)
 		result_finding(result, "too-many-reports", SEVERITY_WARNING, B(REPORTS_KEY),
 		    "more than %d hosts report: nothing moves", REPORTS_MAX);
 	held_finding(o);
+	if (o->uncertain) {
+		(void)flow_uncertain(&why);
+		result_finding(result, "not-certain", SEVERITY_WARNING, B(ROTATION_KEY), "%s", why.text);
+	}
 	overdue_finding(o);
 }
 
@@ -323,6 +328,10 @@ outlook_wait(const struct outlook *o, struct buf *out)
 	char left[32];
 
 	duration_human(d->left, left, sizeof(left));
+	if (o->uncertain && (d->wait == WAIT_NONE || d->wait == WAIT_PASS)) {
+		buf_str(out, "a host that is certain that the record is the latest one");
+		return;
+	}
 	switch (d->wait) {
 	case WAIT_START:
 		buf_str(out, "a start (--start)");

@@ -14,6 +14,7 @@ struct outlook {
 	int64_t now;
 	int64_t age;             /* of the secret that signs, -1 = not known */
 	bool overdue;
+	bool uncertain;          /* is there no host that may act on the record? */
 	bool held;               /* records in flight keep the drain from its end */
 	bool blocked;            /* these, or some host, keep the rotation from going on */
 	size_t late;             /* hosts that have not reported for too long */

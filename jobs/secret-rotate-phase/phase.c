@@ -200,11 +200,20 @@ phase_freshness(const struct report *report, const struct phase_settings *s, int
 	return now - report->time < s->host_timeout ? STANDING_GOOD : STANDING_LATE;
 }
 
+/* Was ${report} of late made by a host of the rotation that has a copy of the record of ${epoch}? */
+static bool
+vouches(const struct rotation *r, uint64_t epoch, const struct report *report,
+    const struct phase_settings *s, int64_t now)
+{
+	return report->epoch == epoch && report->copy == epoch &&
+	    hosts_find(&r->hosts, report->host) < r->hosts.n &&
+	    phase_freshness(report, s, now) == STANDING_GOOD;
+}
+
 bool
 phase_may_act(const struct rotation *r, const struct rotation *copy, int64_t reported,
     const char *self, const struct reports *reports, const struct phase_settings *s, int64_t now)
 {
-	const struct report *report;
 	bool near, recent, alone;
 	size_t i;
 
@@ -216,11 +225,22 @@ phase_may_act(const struct rotation *r, const struct rotation *copy, int64_t rep
 	if (near && (recent || alone))
 		return true;
 	for (i = 0; i < reports->n; i++) {
-		report = &reports->report[i];
-		if (!host_same(report->host, self) && report->epoch == r->epoch &&
-		    report->copy == r->epoch &&
-		    hosts_find(&r->hosts, report->host) < r->hosts.n &&
-		    phase_freshness(report, s, now) == STANDING_GOOD)
+		if (!host_same(reports->report[i].host, self) &&
+		    vouches(r, r->epoch, &reports->report[i], s, now))
+			return true;
+	}
+	return false;
+}
+
+bool
+phase_has_actor(const struct rotation *r, const struct reports *reports,
+    const struct phase_settings *s, int64_t now)
+{
+	size_t i;
+
+	for (i = 0; i < reports->n; i++) {
+		if (vouches(r, r->epoch, &reports->report[i], s, now) ||
+		    vouches(r, r->epoch - 1, &reports->report[i], s, now))
 			return true;
 	}
 	return false;

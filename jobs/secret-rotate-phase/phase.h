@@ -91,6 +91,10 @@ bool phase_may_act(const struct rotation *r, const struct rotation *copy, int64_
     const char *self, const struct reports *reports, const struct phase_settings *s,
     int64_t now);
 
+/* Is there a host that may act on it, as far as the reports tell? */
+bool phase_has_actor(const struct rotation *r, const struct reports *reports,
+    const struct phase_settings *s, int64_t now);
+
 /* What to do with this host's file. */
 enum aim {
 	AIM_STAY,

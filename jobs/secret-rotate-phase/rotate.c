@@ -109,6 +109,9 @@ look_out(struct rotate *t)
 		.uncounted = t->uncounted.exit == 0 ? NULL : t->uncounted.text,
 	};
 
+	/* With one host that is certain, its next run helps the others. */
+	o.uncertain = t->v.rotation.epoch > 0 && !t->v.may_act &&
+	    !phase_has_actor(&t->v.rotation, &t->v.reports, &t->flow.phase, t->ops.now(&t->x));
 	outlook_make(&o);
 	return o;
 }
@@ -133,6 +136,8 @@ read_record(struct rotate *t, struct error *e)
 	}
 	t->lost = phase_merge(there ? &redis : NULL, &v->copy.rotation, &forked) == MERGE_PUT_BACK;
 	v->rotation = t->lost ? v->copy.rotation : redis;
+	v->may_act = phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, t->x.self,
+	    &v->reports, &t->flow.phase, t->ops.now(&t->x));
 	return 0;
 }
 

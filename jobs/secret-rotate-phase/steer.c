@@ -115,9 +115,7 @@ steer(const struct flow_ops *o, const struct flow_settings *s, const struct stee
 	if (flow_record(o, s, v, e) == -1)
 		return -1;
 	if (!v->may_act && v->rotation.epoch > 0)
-		return error_set(e, EX_TEMPFAIL,
-		    "this host was away, and it is not certain that the record is the latest one: "
-		    "wait until another host has reported, or give the order there");
+		return flow_uncertain(e);
 	if (steering->order == ORDER_TURN)
 		return give_turn(o, steering, v, e);
 	if (make_next(o, s, steering, v, &next, &deadline, e) == -1)

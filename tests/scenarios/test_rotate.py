@@ -624,6 +624,26 @@ def test_who_was_away_asks_the_others(hosts):
     hosts.finish()
 
 
+def test_where_nobody_is_certain_every_run_says_so(hosts):
+    hosts.start()
+    hosts.until("promote")
+    for host in hosts:
+        (host.job.rotation_dir / "record").unlink()
+    hosts.r.delete(REPORTS)
+    epoch = hosts.record()["epoch"]
+    for _ in range(3):
+        for host in hosts:
+            done = host.run()
+            assert done.exit == 75 and "not-certain" in done.finding_codes(), done
+            assert "--force" in done.json["error"] and done.json["rotation"]["blocked"], done
+    assert metrics_of(hosts[0])["rotation_blocked"] == 1
+    done = hosts[1].run("--status")
+    assert done.exit == 1 and "not-certain" in done.finding_codes(), done
+    assert hosts.record()["epoch"] == epoch
+    assert hosts[0].run("--force").exit in (0, 1)
+    hosts.finish(ok=(0, 75))
+
+
 def test_paused(hosts):
     hosts.round()
     hosts[0].job.run("--pause", "10m", "--reason", "maintenance")

@@ -357,7 +357,7 @@ effect_note(void *ctx, enum flow_note note, const struct flow_view *v)
 {
 	static const char *const names[] = {
 		[NOTE_PUT_BACK] = "put back", [NOTE_FORKED] = "forked",
-		[NOTE_NOT_VOUCHED] = "not vouched for", [NOTE_MISMATCH] = "mismatch",
+		[NOTE_MISMATCH] = "mismatch",
 		[NOTE_SOURCE] = "source changed", [NOTE_NOT_ACTIVE] = "not active",
 		[NOTE_TURN_KEPT] = "turn kept", [NOTE_TURN_OTHER] = "not its turn",
 		[NOTE_PHASE] = NULL,

@@ -15,8 +15,8 @@ trouble(struct flow_view *v, const struct error *e)
 
 /* The time and the processes first, the file last: a process that is started
  * meanwhile has read a file that is at least as new as the one that we see. */
-static void
-look(const struct flow_ops *o, struct flow_view *v)
+void
+flow_look(const struct flow_ops *o, struct flow_view *v)
 {
 	struct state s = { 0 };
 	struct error e = { 0 };
@@ -54,7 +54,7 @@ move_file(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 		    "that the record names");
 	if (e.exit != 0)
 		trouble(v, &e);
-	look(o, v);
+	flow_look(o, v);
 }
 
 /* Is it our turn to restart, or can it be? */
@@ -93,16 +93,16 @@ run_commands(const struct flow_ops *o, struct flow_view *v)
 
 	if (o->reload(o->ctx, &e) == -1)
 		trouble(v, &e);
-	look(o, v);
+	flow_look(o, v);
 	if (phase_activate(&v->rotation, &v->state)) {
 		if (o->restart(o->ctx, &e) == -1) {
 			trouble(v, &e);
 			return;
 		}
-		look(o, v);
+		flow_look(o, v);
 	}
 	for (tries = 0; !phase_well(&v->rotation, &v->state) && o->settle(o->ctx, tries); tries++)
-		look(o, v);
+		flow_look(o, v);
 	o->note(o->ctx, phase_well(&v->rotation, &v->state) ? NOTE_ACTIVATED : NOTE_NOT_ACTIVE, v);
 }
 
@@ -173,7 +173,7 @@ int
 flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e)
 {
-	look(o, v);
+	flow_look(o, v);
 	return send_report(o, s, v, e);
 }
 
@@ -196,7 +196,7 @@ static int
 host_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e)
 {
-	look(o, v);
+	flow_look(o, v);
 	move_file(o, s, v);
 	if (s->catch_up)
 		check_catch_up(v);
@@ -204,6 +204,11 @@ host_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 		return -1;
 	if (send_report(o, s, v, e) == -1)
 		return -1;
+	if (v->stranger)
+		return error_set(e, EX_CRITICAL, "this host has no copy of the record, and the one in Redis "
+		    "(%.200s) does not know what this host runs: nothing was changed. Is [redis] url, or "
+		    "REDIS_URL, that of another environment? Else set the variables as on the other hosts",
+		    s->redis);
 	return s->catch_up ? 0 : give_turn(o, s, v, e);
 }
 

@@ -88,6 +88,8 @@ struct flow_settings {
 	bool catch_up;     /* the file only: no restart, no move of the phase */
 	bool dry;          /* the effects write nothing: do not wait for what they would bring */
 	bool trust;        /* a person says that the record is true */
+	const char *redis; /* which Redis it is, and ... */
+	const char *state_dir; /* ... where this host's copy is; for messages */
 };
 
 /* What the run knows. Large: not for the stack of a deep call. */
@@ -95,6 +97,7 @@ struct flow_view {
 	struct rotation rotation;
 	struct copy copy;
 	bool may_act;
+	bool stranger;             /* no copy, and a record that does not know what the host runs */
 	enum aim aim;
 	struct state state;
 	int64_t looked;            /* when */
@@ -111,6 +114,11 @@ int flow_record(const struct flow_ops *o, const struct flow_settings *s, struct 
 /* Look and report, nothing else. */
 int flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e);
+/* EX_CONFIG: the record in Redis is of another fleet than ${copy}. */
+int flow_foreign(const struct flow_settings *s, const struct rotation *redis,
+    const struct rotation *copy, struct error *e);
+/* Look at this host: v->state. */
+void flow_look(const struct flow_ops *o, struct flow_view *v);
 /* EX_TEMPFAIL: the record may be older than what the others act on, so nothing was done. */
 int flow_uncertain(struct error *e);
 /* How long after the reports were read they may be relied on, ms. */

@@ -6,8 +6,19 @@
 
 #define MERGES_MAX 5    /* how often another host may be quicker */
 
+int
+flow_foreign(const struct flow_settings *s, const struct rotation *redis,
+    const struct rotation *copy, struct error *e)
+{
+	return error_set(e, EX_CONFIG, "the record in Redis (%.200s) is of another fleet (%s, its first host "
+	    "is %.80s) than this host's copy of it (%s, %.80s): nothing was written. Is [redis] url, or "
+	    "REDIS_URL, that of another environment? If the copy is of a former fleet, remove %.200s/record",
+	    s->redis, redis->fleet, redis->hosts.name[0], copy->fleet, copy->hosts.name[0], s->state_dir);
+}
+
 static int
-record_true(const struct flow_ops *o, struct flow_view *v, struct error *e)
+record_true(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
+    struct error *e)
 {
 	const struct rotation *copy = &v->copy.rotation;
 	enum put_result result;
@@ -36,6 +47,8 @@ record_true(const struct flow_ops *o, struct flow_view *v, struct error *e)
 			v->rotation = *copy;
 			o->note(o->ctx, NOTE_PUT_BACK, v);
 			return 0;
+		case MERGE_FOREIGN:
+			return flow_foreign(s, &redis, copy, e);
 		}
 	}
 	return error_set(e, EX_TEMPFAIL, "the rotation's record keeps changing");
@@ -58,11 +71,19 @@ int
 flow_record(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e)
 {
-	if (o->copy_read(o->ctx, &v->copy, e) == -1 || record_true(o, v, e) == -1 ||
+	struct pair target;
+
+	if (o->copy_read(o->ctx, &v->copy, e) == -1 || record_true(o, s, v, e) == -1 ||
 	    o->reports_read(o->ctx, &v->reports, e) == -1)
 		return -1;
-	v->may_act = phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, s->self,
-	    &v->reports, &s->phase, o->now(o->ctx)) || (s->trust && v->rotation.epoch > 0);
+	/* Without a copy the record is taken over, if it can be this host's at all. */
+	if (v->copy.rotation.epoch == 0 && v->rotation.epoch > 0) {
+		flow_look(o, v);
+		v->stranger = phase_aim(&v->rotation, &v->state, false, &target) == AIM_MISMATCH;
+	}
+	v->may_act = !v->stranger && (phase_may_act(&v->rotation, &v->copy.rotation,
+	    v->copy.reported, s->self, &v->reports, &s->phase, o->now(o->ctx)) ||
+	    (s->trust && v->rotation.epoch > 0));
 	return save_copy(o, v, e);
 }
 

@@ -112,6 +112,7 @@ order_start(const struct rotation *r, const struct start *start, const char *id,
 		.hosts = *start->hosts,
 		.retired_n = r->retired_n,
 	};
+	memcpy(next->fleet, r->fleet, sizeof(next->fleet));
 	memcpy(next->id, id, sizeof(next->id));
 	memcpy(next->sign, sign, FINGERPRINT_SIZE);
 	memcpy(next->other, fresh, FINGERPRINT_SIZE);

@@ -184,7 +184,11 @@ phase_merge(const struct rotation *redis, const struct rotation *copy, bool *for
 	*forked = false;
 	if (redis == NULL || redis->epoch == 0)
 		return copy == NULL || copy->epoch == 0 ? MERGE_NONE : MERGE_PUT_BACK;
-	if (copy == NULL || copy->epoch < redis->epoch)
+	if (copy == NULL || copy->epoch == 0)
+		return MERGE_REDIS;
+	if (rotation_foreign(redis, copy))
+		return MERGE_FOREIGN;
+	if (copy->epoch < redis->epoch)
 		return MERGE_REDIS;
 	if (copy->epoch > redis->epoch)
 		return MERGE_PUT_BACK;
@@ -374,8 +378,12 @@ phase_decide(const struct rotation *r, const struct census *c, const struct phas
 		return;
 	}
 	enter_phase(d, to, now);
-	if (r->phase == PHASE_DISTRIBUTE)
+	if (r->phase == PHASE_DISTRIBUTE) {
 		swap_secrets(&d->next);
+		/* Not at the start: two that Redis lost one of would be two fleets. Here every
+		 * host has reported under this very record. */
+		rotation_bind(&d->next);
+	}
 	if (to == PHASE_IDLE)
 		end_rotation(&d->next, now);
 }

@@ -74,7 +74,8 @@ enum standing phase_state_standing(const struct rotation *r, const struct state 
 enum merge {
 	MERGE_NONE,     /* there is no record: nothing to do but to report */
 	MERGE_REDIS,
-	MERGE_PUT_BACK  /* Redis lost it or holds an older one */
+	MERGE_PUT_BACK, /* Redis lost it or holds an older one */
+	MERGE_FOREIGN   /* Redis's is of another fleet: neither */
 };
 /* *forked: same epoch, but not the same thing to do. Redis's wins; the loser was
  * a change that no other host has acted on, or one that only held things. */

@@ -71,6 +71,7 @@ set_up(struct rotate *t, struct error *e)
 		},
 		.self = self, .list = t->list, .catch_up = t->options->catch_up,
 		.dry = t->x.dry, .trust = run_forced(t->run),
+		.redis = run_target(t->run)->shown, .state_dir = s->rotate.state_dir,
 	};
 	return 0;
 }
@@ -125,6 +126,7 @@ read_record(struct rotate *t, struct error *e)
 	struct flow_view *v = &t->v;
 	struct error ignored = { 0 };
 	struct rotation redis;
+	enum merge merge;
 	bool there, forked;
 
 	if (store_record_read(&t->x, &redis, &there, e) == -1 ||
@@ -134,7 +136,10 @@ read_record(struct rotate *t, struct error *e)
 		log_info("no-copy", "without this host's copy of the record: %s", ignored.text);
 		memset(&v->copy, 0, sizeof(v->copy));
 	}
-	t->lost = phase_merge(there ? &redis : NULL, &v->copy.rotation, &forked) == MERGE_PUT_BACK;
+	merge = phase_merge(there ? &redis : NULL, &v->copy.rotation, &forked);
+	if (merge == MERGE_FOREIGN)
+		return flow_foreign(&t->flow, &redis, &v->copy.rotation, e);
+	t->lost = merge == MERGE_PUT_BACK;
 	v->rotation = t->lost ? v->copy.rotation : redis;
 	v->may_act = phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, t->x.self,
 	    &v->reports, &t->flow.phase, t->ops.now(&t->x));

@@ -74,7 +74,8 @@ read_fields(const struct field f[ROTATION_FIELDS], const struct reply *reply, st
 		return reply_fail(reply, e, "HMGET " ROTATION_KEY);
 	for (i = 0; i < n; i++) {
 		if (reply_is_nil(reply_at(reply, i))) {
-			missing = f[i].name;
+			if (!rotation_field_optional(f[i].name))
+				missing = f[i].name;
 			continue;
 		}
 		*there = true;

@@ -644,6 +644,60 @@ def test_where_nobody_is_certain_every_run_says_so(hosts):
     hosts.finish(ok=(0, 1, 75))
 
 
+def foreign(hosts, **fields):
+    """As if Redis were that of another fleet, of the same hosts."""
+    hosts.r.hset(RECORD, mapping={"fleet": "f" * 32, "id": "f" * 32, **fields})
+    return hosts.record()
+
+
+@pytest.mark.parametrize("epoch", ["1", "90"])
+def test_a_record_of_another_fleet_is_left_alone(hosts, epoch):
+    hosts.start()
+    assert hosts.record()["fleet"] == ""    # two starts, of which Redis lost one, are one fleet
+    hosts.until("promote")
+    fleet = hosts.record()["fleet"]
+    assert fleet == hosts.record()["id"]
+    hosts.round()
+    own = hosts.r.dump(RECORD), hosts.r.dump(REPORTS)
+    other = foreign(hosts, epoch=epoch, sign="0123456789abcdef", other=hosts.record()["sign"])
+    before = snapshot(hosts.r, without=()), [(h.file(), h.copy()) for h in hosts]
+    for words in ((), ("--status",), ("--rollback",), ("--catch-up",), ("--force",)):
+        done = hosts[0].run(*words)
+        assert done.exit == 78 and "another fleet" in done.json["error"], done
+        assert "REDIS_URL" in done.json["error"] and "unix" in done.json["error"], done
+    assert (snapshot(hosts.r, without=()), [(h.file(), h.copy()) for h in hosts]) == before
+    assert hosts.record() == other
+    for key, value in zip((RECORD, REPORTS), own):
+        hosts.r.restore(key, 0, value, replace=True)
+    hosts.finish()
+    assert hosts.record()["fleet"] == fleet
+
+
+def test_without_a_copy_a_record_that_does_not_know_us_is_left_alone(hosts):
+    hosts.start()
+    hosts.finish()
+    new, foreign = hosts[0].file()[0], "0123456789abcdef" * 4
+    away = hosts[2]
+    (away.job.rotation_dir / "record").unlink()
+    away.env_file.write_text(away.env_file.read_text().replace(new, foreign))
+    for words in ((), ("--catch-up",), ("--force",)):
+        done = away.run(*words)
+        assert done.exit == 2 and "no copy" in done.json["error"], done
+        assert away.file() == (foreign, None) and b"\nepoch 0\n" in away.copy()
+    away.env_file.write_text(away.env_file.read_text().replace(foreign, hosts.secret))  # long ago
+    assert away.run("--catch-up").exit == 0
+    assert away.file() == (new, None)
+    assert b"fleet " + hosts.record()["fleet"].encode() in away.copy()
+
+
+def test_a_record_from_before_there_were_fleets_gets_one(hosts):
+    hosts.start()
+    hosts.round()
+    hosts.r.hdel(RECORD, "fleet")
+    hosts.finish()
+    assert hosts.record()["fleet"] == hosts.record()["id"]
+
+
 def test_paused(hosts):
     hosts.round()
     hosts[0].job.run("--pause", "10m", "--reason", "maintenance")

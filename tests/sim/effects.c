@@ -38,6 +38,8 @@ effect_record_read(void *ctx, struct rotation *record, bool *there, struct error
 	(void)e;
 	*there = redis->there;
 	*record = redis->record;
+	if (sim_off(r->sim, GUARD_FLEET))
+		memset(record->fleet, 0, sizeof(record->fleet));
 	if (sim_off(r->sim, GUARD_CONFIRM) && record->phase != PHASE_IDLE &&
 	    record->phase != PHASE_RETIRE)
 		record->confirm = true;

@@ -198,9 +198,34 @@ redis_restore(struct sim *s, const struct redis *snapshot)
  * rotation, it cannot even see that there is one. That takes a person: the man
  * page says so. Here the two do not come together. */
 static bool
-shows_nothing(const struct redis *redis)
+shows_nothing(const struct redis *redis, const struct disk *disk)
 {
-	return !redis->there || redis->record.phase == PHASE_IDLE;
+	const struct rotation *copy = &disk->copy.rotation;
+
+	/* What its run would put back is no later than what it knows. */
+	if (!redis->there || copy->epoch > redis->record.epoch)
+		return copy->phase == PHASE_IDLE;
+	return redis->record.phase == PHASE_IDLE;
+}
+
+/* Can a host come back with ${disk} and be told the rest? */
+static bool
+can_learn(const struct sim *s, const struct disk *disk)
+{
+	return s->redis.there && (s->redis.record.epoch >= sim_newest(s) ||
+	    !shows_nothing(&s->redis, disk));
+}
+
+static bool
+shows_nothing_to_one(const struct sim *s, const struct redis *redis)
+{
+	size_t i;
+
+	for (i = 0; i < s->hosts; i++) {
+		if (s->host[i].ignorant && shows_nothing(redis, &s->host[i].disk))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -223,9 +248,9 @@ event_host(struct sim *s)
 
 	if (h->up && sim_chance(s, 25)) {
 		host_down(s, h);
-	} else if (!h->up && (!h->excluded || (sim_chance(s, 30) && s->redis.there))) {
+	} else if (!h->up && (!h->excluded || (sim_chance(s, 30) && can_learn(s, &h->disk)))) {
 		/* Set up again from an old backup: that takes longer than host_timeout. */
-		if (s->now - h->away_since > HOUR && sim_chance(s, 30) && s->redis.there) {
+		if (s->now - h->away_since > HOUR && sim_chance(s, 30) && can_learn(s, &h->image)) {
 			h->disk = h->image;
 			h->ignorant = true;
 			sim_trace(s, "%s: disk restored", h->name);
@@ -233,7 +258,7 @@ event_host(struct sim *s)
 		h->up = h->booting = true;
 		h->ignorant |= h->excluded;
 		/* The worst moment for it. */
-		if (h->ignorant && !shows_nothing(snapshot) && s->seed % MOODS == MOOD_HOSTS)
+		if (h->ignorant && !shows_nothing(snapshot, &h->disk) && s->seed % MOODS == MOOD_HOSTS)
 			redis_restore(s, snapshot);
 		sim_trace(s, "%s: boots", h->name);
 		if (sim_off(s, GUARD_CATCH_UP))
@@ -250,7 +275,7 @@ event_redis(struct sim *s)
 
 	if (sim_chance(s, 60)) {
 		*snapshot = s->redis;
-	} else if (one_is_ignorant(s) && shows_nothing(snapshot)) {
+	} else if (shows_nothing_to_one(s, snapshot)) {
 		return;
 	} else if (sim_chance(s, 50)) {
 		redis_restore(s, snapshot);
@@ -356,6 +381,38 @@ event_source(struct sim *s)
 		sim_secret(s, h->source);
 }
 
+/* One run goes to the Redis of another fleet, of the same hosts and the same secret. */
+static void
+event_foreign(struct sim *s)
+{
+	struct host *h = some_host(s);
+	const struct disk before = h->disk;
+	const struct redis own = s->redis;
+	struct rotation *r = &s->redis.record;
+	size_t i;
+
+	if (!h->up || h->disk.copy.rotation.fleet[0] == '\0' || !sim_run_possible(s, h))
+		return;
+	sim_trace(s, "%s: goes to another Redis", h->name);
+	*r = h->disk.copy.rotation;
+	memset(r->id, 'f', 32);
+	memset(r->fleet, 'f', 32);
+	memcpy(r->other, r->sign, FINGERPRINT_SIZE);
+	sim_secret(s, r->sign);
+	r->epoch = 1 + sim_random(s, 60);
+	r->phase = PHASE_PROMOTE;
+	s->redis.there = true;
+	for (i = 0; i < s->redis.reports.n; i++) {
+		s->redis.reports.report[i].epoch = s->redis.reports.report[i].copy = r->epoch;
+		s->redis.reports.report[i].time = s->now;
+	}
+	sim_run_whole(s, h, ORDER_NONE, false);
+	s->redis = own;
+	if (memcmp(&before.file, &h->disk.file, sizeof(before.file)) != 0 ||
+	    before.copy.rotation.epoch != h->disk.copy.rotation.epoch)
+		sim_fail(s, "%s went by the record of another fleet", h->name);
+}
+
 static const struct {
 	unsigned weight[MOODS];
 	void (*event)(struct sim *s);
@@ -370,6 +427,7 @@ static const struct {
 	{ { 8, 40, 16, 24 }, event_redis },
 	{ { 25, 25, 25, 25 }, event_order },
 	{ { 4, 4, 4, 4 }, event_source },
+	{ { 1, 1, 1, 1 }, event_foreign },
 	{ { 12, 12, 12, 12 }, event_quiet },
 	{ { 0, 2, 2, 0 }, event_power_cut },
 };

@@ -37,6 +37,7 @@ enum safeguard {
 	GUARD_HOLD,       /* an abort goes through hold */
 	GUARD_CATCH_UP,   /* a host that was away brings its file up to date before it starts */
 	GUARD_VOUCH,      /* a host that was away asks the others whether the record is the latest */
+	GUARD_FLEET,      /* a record of another fleet is not taken for this one's */
 	GUARD_TURN,       /* one host restarts at a time */
 	GUARDS
 };
@@ -153,6 +154,8 @@ void process_start(struct host *h, struct process *p, bool slow);
 /* What was starting is there. */
 void process_up(struct host *h, struct process *p);
 bool host_running(const struct host *h);
+/* The epoch of the newest copy that any host has. */
+uint64_t sim_newest(const struct sim *s);
 
 /* effects.c: the effects of a run, each a point at which it can be stopped. */
 extern const struct flow_ops sim_ops;

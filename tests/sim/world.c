@@ -13,6 +13,7 @@ const char *const guard_names[GUARDS] = {
 	[GUARD_DRAIN_PASS] = "drain-pass", [GUARD_SOURCE] = "source",
 	[GUARD_EXCLUDE] = "exclude", [GUARD_LISTS] = "lists", [GUARD_HOLD] = "hold",
 	[GUARD_CATCH_UP] = "catch-up", [GUARD_VOUCH] = "vouch", [GUARD_TURN] = "turn",
+	[GUARD_FLEET] = "fleet",
 };
 
 bool
@@ -107,6 +108,19 @@ process_up(struct host *h, struct process *p)
 	p->state = PROCESS_RUNNING;
 	h->hurt = false;
 	h->changed = true;
+}
+
+uint64_t
+sim_newest(const struct sim *s)
+{
+	uint64_t newest = 0;
+	size_t i;
+
+	for (i = 0; i < s->hosts; i++) {
+		if (s->host[i].disk.copy.rotation.epoch > newest)
+			newest = s->host[i].disk.copy.rotation.epoch;
+	}
+	return newest;
 }
 
 /* ---- what always has to be true ---- */

@@ -320,6 +320,44 @@ static const struct {
 	{ "two changes to one epoch", 7, 7, true, MERGE_REDIS, true },
 };
 
+START_TEST(merge_of_two_fleets)
+{
+	struct rotation redis = make_rotation(PHASE_PROMOTE, "ba", 2), copy = redis;
+	bool forked;
+
+	memset(redis.fleet, 'a', 32);
+	memset(copy.fleet, 'b', 32);
+	for (redis.epoch = 5; redis.epoch < 10; redis.epoch++)
+		ck_assert(phase_merge(&redis, &copy, &forked) == MERGE_FOREIGN);
+	/* From before it was kept; never a rotation. */
+	memset(copy.fleet, 0, sizeof(copy.fleet));
+	ck_assert(phase_merge(&redis, &copy, &forked) == MERGE_REDIS);
+	memset(&copy, 0, sizeof(copy));
+	ck_assert(phase_merge(&redis, &copy, &forked) == MERGE_REDIS);
+}
+END_TEST
+
+START_TEST(fleet_is_bound_when_all_agree)
+{
+	struct rotation r = make_rotation(PHASE_DISTRIBUTE, "ab", 2);
+	struct census c = { .n = 0 };
+	struct decision d;
+
+	memset(r.id, '1', 32);
+	phase_decide(&r, &c, &make_settings, PASS_NOT_MADE, r.since + 2 * HOUR, &d);
+	ck_assert(d.wait == WAIT_NONE && d.next.confirm);
+	ck_assert_str_eq(d.next.fleet, "");
+	r = d.next;
+	phase_decide(&r, &c, &make_settings, PASS_NOT_MADE, r.since + 2 * HOUR, &d);
+	ck_assert(d.next.phase == PHASE_PROMOTE);
+	ck_assert_str_eq(d.next.fleet, r.id);
+	/* The next rotation's id is another, its fleet is not. */
+	memset(r.fleet, '2', 32);
+	phase_decide(&r, &c, &make_settings, PASS_NOT_MADE, r.since + 2 * HOUR, &d);
+	ck_assert_str_eq(d.next.fleet, r.fleet);
+}
+END_TEST
+
 START_TEST(merge)
 {
 	struct rotation redis = make_rotation(PHASE_PROMOTE, "ba", 2), copy = redis;
@@ -412,6 +450,8 @@ suite_phase(void)
 	tcase_add_loop_test(t, move, 0, COUNT(moves));
 	tcase_add_test(t, unlisted);
 	tcase_add_loop_test(t, merge, 0, COUNT(merges));
+	tcase_add_test(t, merge_of_two_fleets);
+	tcase_add_test(t, fleet_is_bound_when_all_agree);
 	tcase_add_loop_test(t, may_act, 0, COUNT(acts));
 	tcase_add_test(t, neighbours);
 	suite_add_tcase(s, t);

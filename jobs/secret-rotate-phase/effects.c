@@ -240,7 +240,7 @@ effects_ops(struct effects *x, struct flow_ops *o)
 		.look_processes = processes_look, .look_file = local_look_file,
 		.move_file = local_move_file,
 		.reload = reload, .restart = restart, .settle = settle,
-		.fresh = source_fresh, .heartbeat = store_heartbeat, .pass = drain_pass,
+		.fresh = source_fresh, .named = store_named, .pass = drain_pass,
 		.note = note, .ctx = x,
 	};
 }

@@ -133,6 +133,11 @@ send_report(const struct flow_ops *o, const struct flow_settings *s, struct flow
 
 	(void)strncpy(report.host, s->self, HOST_SIZE - 1);
 	(void)strncpy(report.list, s->list, FINGERPRINT_SIZE - 1);
+	if (host_valid(bytes_str(s->machine)))
+		(void)strncpy(report.machine, s->machine, HOST_SIZE - 1);
+	(void)strncpy(report.boot, s->boot, sizeof(report.boot) - 1);
+	report.rival = phase_rival(reports_find(&v->reports, s->self), s->boot,
+	    v->looked - s->uptime + s->phase.tolerance);
 	if (o->report_put(o->ctx, &report, e) == -1)
 		return -1;
 	/* A host that is not certain of the record does not become so by reporting. */
@@ -185,11 +190,15 @@ check_catch_up(struct flow_view *v)
 {
 	struct error e = { 0 };
 
-	if (v->may_act || v->rotation.epoch == 0 ||
-	    (v->rotation.phase == PHASE_IDLE && v->aim != AIM_MOVE))
-		return;
-	(void)flow_uncertain(&e);
-	trouble(v, &e);
+	if (v->aim == AIM_MISMATCH)
+		(void)error_set(&e, EX_CRITICAL, "the environment file has a secret that the rotation does "
+		    "not know: what a coordinator signs with it is rejected. Set the variables as on "
+		    "the other hosts");
+	else if (!v->may_act && v->rotation.epoch > 0 &&
+	    (v->rotation.phase != PHASE_IDLE || v->aim == AIM_MOVE))
+		(void)flow_uncertain(&e);
+	if (e.exit != 0)
+		trouble(v, &e);
 }
 
 static int

@@ -73,8 +73,10 @@ struct flow_ops {
 	/* For a start: a new rotation's id and the fingerprint of the secret that the source
 	 * gives for it. */
 	int (*fresh)(void *ctx, char id[33], char fp[FINGERPRINT_SIZE], struct error *e);
-	/* Does a heartbeat name ${host}? */
-	int (*heartbeat)(void *ctx, const char *host, bool *named, struct error *e);
+	/* Which hosts do the heartbeats name, of ${hosts} and beside them? By their names, or by
+	 * those of the machines in ${reports}. */
+	int (*named)(void *ctx, const struct hosts *hosts, const struct reports *reports,
+	    struct named *named, struct error *e);
 	/* One pass over what is in flight. */
 	int (*pass)(void *ctx, const struct rotation *r, enum pass *pass, struct error *e);
 	void (*note)(void *ctx, enum flow_note note, const struct flow_view *v);
@@ -85,6 +87,9 @@ struct flow_settings {
 	struct phase_settings phase;
 	const char *self;  /* this host */
 	const char *list;  /* digest of its list of hosts */
+	const char *machine; /* as struct report has them */
+	const char *boot;
+	int64_t uptime;    /* for how long its kernel has run, ms */
 	bool catch_up;     /* the file only: no restart, no move of the phase */
 	bool dry;          /* the effects write nothing: do not wait for what they would bring */
 	bool trust;        /* a person says that the record is true */

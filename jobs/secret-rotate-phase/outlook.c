@@ -59,6 +59,8 @@ outlook_trouble(const struct outlook *o, const struct census_row *row)
 	if (row->report != NULL && row->standing != STANDING_LATE &&
 	    mismatch(r, &row->report->state))
 		return TROUBLE_MISMATCH;
+	if (row->standing == STANDING_TWICE)
+		return TROUBLE_TWICE;
 	if (r->phase == PHASE_IDLE)
 		return TROUBLE_NONE;
 	if (host_same(row->host, r->turn) && o->now - r->turn_since >= timeout)
@@ -162,6 +164,13 @@ row_finding(const struct outlook *o, const struct census_row *row)
 		    "neither of this rotation nor of an earlier one (its file signs with %s, the fleet "
 		    "with %s); nothing is written there", row->report->state.file.sign[0] == '\0' ?
 		    "none" : row->report->state.file.sign, o->v->rotation.sign);
+		break;
+	case TROUBLE_TWICE:
+		duration_human(o->now - row->report->rival, age, sizeof(age));
+		result_finding(result, "host-twice", SEVERITY_CRITICAL, host,
+		    "two machines report under this name (now %s; the other one %s ago): nothing moves until "
+		    "each has a name of its own: [secret-rotate-phase] host, and hosts on all",
+		    row->report->machine[0] == '\0' ? "one without a name" : row->report->machine, age);
 		break;
 	case TROUBLE_LATE:
 		result_finding(result, "host-late", SEVERITY_WARNING, host,

@@ -27,6 +27,7 @@ struct outlook {
 enum trouble {
 	TROUBLE_NONE,
 	TROUBLE_LATE,
+	TROUBLE_TWICE,     /* two machines report under its name */
 	TROUBLE_MISMATCH,  /* a secret that the rotation does not know */
 	TROUBLE_TURN,      /* holds the turn for too long */
 	TROUBLE_BLOCKS     /* something else that waiting does not mend */

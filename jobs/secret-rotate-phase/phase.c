@@ -8,6 +8,7 @@ static const char *const standing_phrases[] = {
 	[STANDING_ABSENT] = "has never reported",
 	[STANDING_LATE] = "has not reported for too long",
 	[STANDING_AHEAD] = "has reported in the future: Redis's clock went back",
+	[STANDING_TWICE] = "is a name that two machines report under",
 	[STANDING_EPOCH] = "has not yet reported under this epoch",
 	[STANDING_LIST] = "has another list of hosts in its config",
 	[STANDING_UNKNOWN] = "could not look at its environment file or its processes",
@@ -339,8 +340,7 @@ end_rotation(struct rotation *r, int64_t now)
 	memset(r->other, 0, sizeof(r->other));
 	r->rotated = now;
 	r->skip_drain = false;
-	memset(r->turn, 0, sizeof(r->turn));
-	r->turn_since = 0;
+	/* Whose turn it is keeps it: its coordinators may not be there again yet. */
 }
 
 void

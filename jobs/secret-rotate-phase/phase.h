@@ -38,6 +38,7 @@ enum standing {
 	STANDING_ABSENT,  /* never reported */
 	STANDING_LATE,    /* not for host_timeout */
 	STANDING_AHEAD,   /* its report is from the future: somebody's clock moved */
+	STANDING_TWICE,   /* two machines report under its name */
 	STANDING_EPOCH,   /* reported, but not yet under this record */
 	STANDING_LIST,    /* its own list of hosts names others */
 	STANDING_UNKNOWN, /* could not look at its file or its processes */
@@ -51,6 +52,14 @@ const char *standing_phrase(enum standing s);
 /* Is a report late, from the future, or STANDING_GOOD to go by? */
 enum standing phase_freshness(const struct report *report, const struct phase_settings *s,
     int64_t now);
+
+/*
+ * Does another machine report under this one's name? Redis ms of when it last did,
+ * 0 = no. ${last} is what Redis has under the name (NULL = nothing), ${boot} which
+ * boot of the kernel runs here ("" = not known), ${booted} since when (Redis ms). Of
+ * another boot of this machine there can be no report since then.
+ */
+int64_t phase_rival(const struct report *last, const char *boot, int64_t booted);
 
 /* Every host that has to agree: the recorded ones, and any other that has
  * reported of late, since it is there and runs something. */

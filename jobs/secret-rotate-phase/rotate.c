@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include "local.h"
@@ -63,13 +64,15 @@ set_up(struct rotate *t, struct error *e)
 		.run = t->run, .settings = s, .self = self, .lock = -1, .dry = run_dry(t->run),
 	};
 	effects_ops(&t->x, &t->ops);
+	local_boot(t->boot);
 	t->flow = (struct flow_settings){
 		.phase = {
 			.soak = s->rotate.soak, .drain = s->rotate.drain,
 			.host_timeout = s->rotate.host_timeout, .max_age = s->rotate.max_age,
 			.tolerance = TOLERANCE,
 		},
-		.self = self, .list = t->list, .catch_up = t->options->catch_up,
+		.self = self, .machine = run_host(t->run), .boot = t->boot,
+		.uptime = clock_boot_ms(), .list = t->list, .catch_up = t->options->catch_up,
 		.dry = t->x.dry, .trust = run_forced(t->run),
 		.redis = run_target(t->run)->shown, .state_dir = s->rotate.state_dir,
 	};

@@ -101,6 +101,10 @@ struct report {
 	int64_t time;                /* Redis ms when the host looked at itself */
 	uint64_t copy;               /* epoch of the host's own copy of the record, 0 = none */
 	char list[FINGERPRINT_SIZE]; /* digest of the host's own list of hosts */
+	char machine[HOST_SIZE];     /* the machine's own name, "" = not known */
+	char boot[33];               /* 32 hex digits: which boot of its kernel, "" = not known */
+	int64_t rival;               /* Redis ms of the last report that another machine made
+	                                under this name, 0 = none was seen */
 	struct state state;
 };
 

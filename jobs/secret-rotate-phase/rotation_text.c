@@ -265,7 +265,9 @@ report_format(const struct report *r, struct buf *out)
 {
 	size_t i;
 
-	buf_printf(out, "1 %" PRIu64 " %" PRId64 " %" PRIu64 " ", r->epoch, r->time, r->copy);
+	buf_printf(out, "2 %" PRIu64 " %" PRId64 " %" PRIu64 " %s %s %" PRId64 " ", r->epoch, r->time,
+	    r->copy, r->machine[0] == '\0' ? "-" : r->machine, r->boot[0] == '\0' ? "-" : r->boot,
+	    r->rival);
 	put_fingerprint(out, r->list);
 	buf_printf(out, " %s ", r->state.known ? "known" : "unknown");
 	put_fingerprint(out, r->state.file.sign);
@@ -304,6 +306,27 @@ word_fingerprint(struct bytes *rest, char fp[FINGERPRINT_SIZE])
 	return next_word(rest, &word) && get_fingerprint(word, fp);
 }
 
+/* Which machine made it. */
+static bool
+report_machine(struct bytes *rest, struct report *r)
+{
+	struct bytes machine, boot;
+	uint64_t rival;
+
+	if (!next_word(rest, &machine) || !next_word(rest, &boot) || !word_number(rest, &rival))
+		return false;
+	if (bytes_equal(machine, B("-")))
+		machine = B("");
+	else if (!host_valid(machine))
+		return false;
+	if (!get_hex(bytes_equal(boot, B("-")) ? B("") : boot, r->boot, 32, true))
+		return false;
+	memset(r->machine, 0, sizeof(r->machine));
+	memcpy(r->machine, machine.p, machine.n);
+	r->rival = (int64_t)rival;
+	return true;
+}
+
 bool
 report_parse(struct bytes s, struct report *r)
 {
@@ -311,9 +334,9 @@ report_parse(struct bytes s, struct report *r)
 	struct bytes word;
 	size_t i;
 
-	if (!word_is(&s, B("1")) || !word_number(&s, &r->epoch) || !word_number(&s, &time) ||
-	    !word_number(&s, &r->copy) || !word_fingerprint(&s, r->list) ||
-	    !next_word(&s, &word))
+	if (!word_is(&s, B("2")) || !word_number(&s, &r->epoch) || !word_number(&s, &time) ||
+	    !word_number(&s, &r->copy) || !report_machine(&s, r) ||
+	    !word_fingerprint(&s, r->list) || !next_word(&s, &word))
 		return false;
 	r->time = (int64_t)time;
 	r->state.known = bytes_equal(word, B("known"));

@@ -62,7 +62,7 @@ standing_code(enum standing s)
 {
 	static const char *const codes[] = {
 		[STANDING_GOOD] = "good", [STANDING_ABSENT] = "absent", [STANDING_LATE] = "late",
-		[STANDING_AHEAD] = "ahead", [STANDING_EPOCH] = "epoch", [STANDING_LIST] = "list",
+		[STANDING_AHEAD] = "ahead", [STANDING_TWICE] = "twice", [STANDING_EPOCH] = "epoch", [STANDING_LIST] = "list",
 		[STANDING_UNKNOWN] = "unknown", [STANDING_FILE] = "file",
 		[STANDING_PROCESS] = "process",
 	};

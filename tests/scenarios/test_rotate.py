@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import subprocess
 
 import pytest
 
@@ -250,6 +252,86 @@ def test_a_host_that_is_down_is_waited_for(hosts, phase):
     assert hosts.phase() == phase
     hosts.finish()
     assert len(hosts.files()) == 1
+
+
+def test_a_host_that_was_forgotten_in_the_list_keeps_a_rotation_from_starting(hosts, heartbeat):
+    for host in hosts:
+        host.set(check_command=f"echo {fingerprint(hosts.secret)} -")
+    hosts.round()
+    heartbeat("coord-1", hostname="host-a.example.org")
+    heartbeat("coord-2", hostname="-not a name-")
+    heartbeat("coord-3", hostname=socket.gethostname())
+    key = heartbeat("coord-9", hostname="host-d")
+    before = hosts.files()
+    done = hosts[0].run("--start")
+    assert done.exit == 2 and "runs on host-d, which is not in" in done.json["error"], done
+    assert hosts.files() == before and hosts.phase() == "idle"
+    hosts.r.delete(key)
+    hosts[0].run("--start")
+    assert hosts.phase() == "distribute"
+
+
+def test_names_of_containers_keep_no_rotation_from_starting(hosts, heartbeat):
+    heartbeat("coord-1", hostname="4f1c9a77d2e0")
+    hosts.start()
+
+
+def test_a_host_that_was_forgotten_can_be_overridden(hosts, heartbeat):
+    heartbeat("coord-1", hostname="host-a")
+    hosts.round()
+    done = hosts[0].run("--start")
+    assert done.exit == 2 and "runs on host-a, but no process" in done.json["error"], done
+    done = hosts[0].run("--start", "--force")
+    assert done.exit == 0 and hosts.phase() == "distribute", done
+
+
+@pytest.fixture
+def other_boot(tmp_path):
+    """A prefix for a command: as if it ran on a machine that was booted another time."""
+    fake = tmp_path / "boot_id"
+    fake.write_text("0d6c3f9e-3c0a-4b55-9d5e-2f3c1f0a7b11\n")
+    prefix = ("unshare", "--mount", "sh", "-c",
+              f"mount --bind {fake} /proc/sys/kernel/random/boot_id && exec \"$@\"", "sh")
+    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs root, to mount over boot_id")
+    return prefix
+
+
+def test_two_machines_under_one_name(hosts, other_boot):
+    clone = hosts[2]
+    hosts.round()
+    done = clone.run(prefix=other_boot)
+    assert done.exit == 2 and done.findings("host-twice"), done
+    for host in hosts:
+        done = host.run("--start")
+        assert done.exit == 2 and "two machines" in done.json["error"], done
+    for host in hosts:      # each sees it, and each of the two says so again
+        assert host.run().findings("host-twice")
+        assert clone.run(prefix=other_boot).findings("host-twice")
+    # In promote nothing moves either, and what is signed is accepted everywhere.
+    forget_rival(hosts)
+    hosts.start()
+    hosts.until("promote")
+    for _ in range(3):
+        assert clone.run(prefix=other_boot).findings("host-twice")
+        hosts.round(ok=(2,))
+    assert hosts.phase() == "promote"
+    forget_rival(hosts)
+    hosts.finish()
+
+
+def forget_rival(hosts):
+    """As if host_timeout had passed since the clone was switched off."""
+    hosts.r.delete(REPORTS)
+    hosts.round()
+
+
+def test_a_host_that_was_booted_again_is_no_other(hosts, other_boot):
+    hosts.start()
+    for host in hosts:
+        hosts.age_report(host.name, 10**10)     # before this boot
+        done = host.run(prefix=other_boot)
+        assert done.exit == 0 and not done.findings(), done
 
 
 def test_a_host_that_is_gone_is_excluded(hosts, heartbeat):

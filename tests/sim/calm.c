@@ -53,12 +53,22 @@ start_by_hand(struct host *h)
 }
 
 /* A secret that the rotation does not know (two starts at one epoch, and Redis
- * kept the other one): a person takes it out of the file. */
+ * kept the other one): a person takes it out of the file, or, on a host that may
+ * not even start with it, sets the variables as on another one. */
 static void
 mend_file(struct sim *s, struct host *h)
 {
 	const struct rotation *r = &s->redis.record;
+	struct state state = { .known = true, .file = h->disk.file };
+	struct pair target;
+	size_t i;
 
+	if (h->booting && s->redis.there && phase_aim(r, &state, true, &target) == AIM_MISMATCH) {
+		for (i = 0; i < s->hosts; i++) {
+			if (host_running(&s->host[i]))
+				h->disk.file = s->host[i].disk.file;
+		}
+	}
 	if (!s->redis.there || h->disk.file.other[0] == '\0' ||
 	    rotation_knows(r, h->disk.file.other) || strcmp(h->disk.file.sign, r->sign) != 0)
 		return;

@@ -223,10 +223,8 @@ find_value(const struct run *r, const struct rotation *record, const char *wante
 	if (strcmp(file->sign, wanted) == 0 || strcmp(file->other, wanted) == 0)
 		return true;
 	(void)record;
-	if (right)
-		return true;
-	if (!sim_off(r->sim, GUARD_SOURCE))
-		return false;
+	if (right || !sim_off(r->sim, GUARD_SOURCE))
+		return right;
 	memcpy(out, r->host->source, FINGERPRINT_SIZE);
 	return true;
 }
@@ -303,11 +301,12 @@ effect_fresh(void *ctx, char id[33], char fp[FINGERPRINT_SIZE], struct error *e)
 	const struct report *report;
 	size_t i;
 
-	/* A list that lacks a host which is not heard of either: nothing can tell. The one
-	 * who starts is taken to know of it. */
+	/* A list that lacks a host which is off, and not heard of either: nothing can tell. The
+	 * one who starts is taken to know of it. */
 	for (i = 0; i < r->sim->hosts; i++) {
 		report = reports_find(&r->sim->redis.reports, r->sim->host[i].name);
-		if (hosts_find(&r->host->hosts, r->sim->host[i].name) == r->host->hosts.n &&
+		if (!r->sim->host[i].up &&
+		    hosts_find(&r->host->hosts, r->sim->host[i].name) == r->host->hosts.n &&
 		    (report == NULL || r->sim->now - report->time >= HOUR))
 			return error_set(e, EX_CRITICAL, "the list lacks a host");
 	}
@@ -318,20 +317,26 @@ effect_fresh(void *ctx, char id[33], char fp[FINGERPRINT_SIZE], struct error *e)
 }
 
 static int
-effect_heartbeat(void *ctx, const char *name, bool *named, struct error *e)
+effect_named(void *ctx, const struct hosts *hosts, const struct reports *reports,
+    struct named *named, struct error *e)
 {
 	struct run *r = give_way(ctx);
-	size_t i;
+	const struct sim *s = r->sim;
+	size_t i, at;
 
+	(void)reports;
 	(void)e;
-	*named = false;
+	memset(named, 0, sizeof(*named));
 	/* A heartbeat lasts longer than a restart takes. */
-	for (i = 0; i < r->sim->hosts; i++) {
-		if (strcmp(r->sim->host[i].name, name) == 0 && r->sim->host[i].up)
-			*named = true;
+	for (i = 0; i < s->hosts; i++) {
+		at = hosts_find(hosts, s->host[i].name);
+		if (!s->host[i].up)
+			continue;
+		if (at < hosts->n)
+			named->host[at] = !sim_off(s, GUARD_EXCLUDE);
+		else if (!sim_off(s, GUARD_NAMED))
+			memcpy(named->stray, s->host[i].name, sizeof(s->host[i].name));
 	}
-	if (sim_off(r->sim, GUARD_EXCLUDE))
-		*named = false;
 	return 0;
 }
 
@@ -388,7 +393,7 @@ const struct flow_ops sim_ops = {
 	.restart = effect_restart,
 	.settle = effect_settle,
 	.fresh = effect_fresh,
-	.heartbeat = effect_heartbeat,
+	.named = effect_named,
 	.pass = effect_pass,
 	.note = effect_note,
 };

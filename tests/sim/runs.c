@@ -70,7 +70,7 @@ sim_run_begin(struct sim *s, struct host *h, enum order order, const char *argum
 	r->settings = (struct flow_settings){
 		.phase = { .soak = HOUR, .drain = sim_off(s, GUARD_DRAIN_TIME) ? 0 : 25 * HOUR,
 		    .host_timeout = HOUR, .max_age = 2000 * HOUR, .tolerance = 5 * SECOND },
-		.self = h->name, .list = h->list, .catch_up = catch_up,
+		.self = h->name, .machine = h->name, .boot = "", .list = h->list, .catch_up = catch_up,
 		.trust = sim_off(s, GUARD_VOUCH), .redis = "redis", .state_dir = "",
 	};
 	r->steering.sure = sim_off(s, GUARD_EXCLUDE);

@@ -34,6 +34,7 @@ enum safeguard {
 	GUARD_SOURCE,     /* a secret that is not the record's is not installed */
 	GUARD_EXCLUDE,    /* a host that runs something cannot be excluded */
 	GUARD_LISTS,      /* a start needs the same list everywhere, and no unlisted host */
+	GUARD_NAMED,      /* nor one that a heartbeat names */
 	GUARD_HOLD,       /* an abort goes through hold */
 	GUARD_CATCH_UP,   /* a host that was away brings its file up to date before it starts */
 	GUARD_VOUCH,      /* a host that was away asks the others whether the record is the latest */
@@ -171,7 +172,25 @@ bool sim_run_possible(struct sim *s, struct host *h);
 /* The coordinators of a host that boots start. */
 void host_start_coordinators(struct host *h);
 
+/* What happens often, in four moods: nothing more than else; Redis is lost;
+ * hosts go and come; runs are killed and frozen. */
+enum mood { MOOD_PLAIN, MOOD_REDIS, MOOD_HOSTS, MOOD_RUNS, MOODS };
+
+/* losses.c: things that get lost. */
+void event_host(struct sim *s);
+void event_redis(struct sim *s);
+/* The power goes and comes again, for the hosts and for Redis. */
+void event_power_cut(struct sim *s);
+/* One run goes to the Redis of another fleet, of the same hosts and the same secret. */
+void event_foreign(struct sim *s);
+/* Was ${h}, or some host, excluded, and runs all the same? Nothing but its own runs speak for it. */
+bool sim_is_outside(const struct sim *s, const struct host *h);
+bool sim_one_is_outside(const struct sim *s);
+/* Such a host is waited for only as long as it reports: its timer goes on. */
+void sim_hear_outside(struct sim *s);
+
 /* events.c: one random step of the world. */
+struct host *sim_host(struct sim *s);
 void sim_event(struct sim *s);
 /* From now on nothing goes wrong any more: does what was begun come to its end? */
 void sim_calm(struct sim *s);

@@ -13,7 +13,7 @@ const char *const guard_names[GUARDS] = {
 	[GUARD_DRAIN_PASS] = "drain-pass", [GUARD_SOURCE] = "source",
 	[GUARD_EXCLUDE] = "exclude", [GUARD_LISTS] = "lists", [GUARD_HOLD] = "hold",
 	[GUARD_CATCH_UP] = "catch-up", [GUARD_VOUCH] = "vouch", [GUARD_TURN] = "turn",
-	[GUARD_FLEET] = "fleet",
+	[GUARD_FLEET] = "fleet", [GUARD_NAMED] = "named",
 };
 
 bool

@@ -200,9 +200,12 @@ note_host(struct effects *x, enum flow_note note, const struct flow_view *v)
 		break;
 	case NOTE_SOURCE:
 		result_finding(result, "source-changed", SEVERITY_WARNING, self,
-		    "the source of the new secret does not give the one whose fingerprint was recorded "
-		    "at the start (%s): nothing was installed. Give it that secret again, or --abort",
-		    v->rotation.phase == PHASE_DISTRIBUTE ? v->rotation.other : v->rotation.sign);
+		    "the environment file has to hold the secret %s, which it does not, and the source of "
+		    "the new secret does not give it: nothing was installed. %s",
+		    pair_accepts(&v->state.file, v->rotation.sign) ? v->rotation.other :
+		    v->rotation.sign, v->rotation.phase == PHASE_DISTRIBUTE ?
+		    "Give the source that secret again, or --abort" :
+		    "Copy it from the file of a host that accepts it (see --status)");
 		break;
 	case NOTE_ACTIVATED:
 		result_action(result, "activate", self, x->dry ?

@@ -74,9 +74,8 @@ outlook_trouble(const struct outlook *o, const struct census_row *row)
 	case STANDING_LIST:
 	case STANDING_UNKNOWN:
 		return TROUBLE_BLOCKS;
-	case STANDING_FILE:
-		/* It reports after it has moved its file. */
-		return r->phase == PHASE_HOLD ? TROUBLE_NONE : TROUBLE_BLOCKS;
+	case STANDING_FILE: /* it reports after it has moved its file */
+		return TROUBLE_BLOCKS;
 	default:
 		return TROUBLE_NONE;
 	}

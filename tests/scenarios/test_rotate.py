@@ -445,6 +445,28 @@ def test_a_rollback(hosts, phase):
     assert hosts[0].run("--rollback").exit == 2
 
 
+def test_a_rollback_that_one_host_cannot_follow_says_so_everywhere(hosts):
+    """Redis is set back while one host has dropped the old secret already."""
+    hosts.start()
+    ahead = hosts.until("retire")
+    others = [h for h in hosts if h is not ahead]
+    assert ahead.file()[1] is None and all(h.file()[1] == hosts.secret for h in others)
+    hosts.r.flushall()
+    others[0].run()
+    assert hosts.phase() == "drain"
+    assert others[0].run("--rollback").exit in (0, 1) and hosts.phase() == "hold"
+    done = ahead.run()
+    assert done.exit == 1 and "source-changed" in done.finding_codes(), done
+    assert fingerprint(hosts.secret) in done.findings("source-changed")[0]["text"]
+    for host in [*others, *hosts]:
+        done = host.run()
+        assert done.exit == 1 and ahead.name in [f["key"] for f in done.findings("host-blocks")], done
+        assert done.json["rotation"]["blocked"]
+    ahead.env_file.write_text(ahead.env_file.read_text() + f"{OTHER}={hosts.secret}\n")
+    hosts.finish(ok=(0, 1))
+    assert hosts.files() == {(hosts.secret, None)}
+
+
 @pytest.mark.long
 def test_a_rollback_under_coordinators_that_talk(hosts, fleet):
     names = [h.name for h in hosts]

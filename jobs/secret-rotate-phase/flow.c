@@ -188,9 +188,12 @@ flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow
 static void
 check_catch_up(struct flow_view *v)
 {
+	/* A process that runs already does not come of the file. */
+	const struct state file = { .known = v->state.known, .file = v->state.file };
 	struct error e = { 0 };
+	struct pair target;
 
-	if (v->aim == AIM_MISMATCH)
+	if (phase_aim(&v->rotation, &file, true, &target) == AIM_MISMATCH)
 		(void)error_set(&e, EX_CRITICAL, "the environment file has a secret that the rotation does "
 		    "not know: what a coordinator signs with it is rejected. Set the variables as on "
 		    "the other hosts");

@@ -155,7 +155,7 @@ effect_report_put(void *ctx, const struct report *report, struct error *e)
 	    report->state.file.other[0] == '\0' ? "-" : report->state.file.other + 12,
 	    report->state.processes, report->state.pairs);
 	if (sim_off(r->sim, GUARD_PROCESSES))
-		reports->report[i].state.processes = reports->report[i].state.pairs = 0;
+		reports->report[i].state.pairs = 0;
 	return 0;
 }
 

@@ -164,7 +164,9 @@ event_host(struct sim *s)
 		h->up = h->booting = true;
 		h->ignorant |= h->excluded;
 		/* The worst moment for it. */
-		if (h->ignorant && !shows_nothing(snapshot, &h->disk) && s->seed % MOODS == MOOD_HOSTS)
+		if (s->seed % MOODS == MOOD_HOSTS && (h->ignorant ?
+		    !shows_nothing(snapshot, &h->disk) :
+		    s->now - h->away_since > HOUR && !one_is_ignorant(s) && sim_chance(s, 30)))
 			redis_restore(s, snapshot);
 		sim_trace(s, "%s: boots", h->name);
 		if (sim_off(s, GUARD_CATCH_UP))

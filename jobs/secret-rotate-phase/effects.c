@@ -44,8 +44,8 @@ record_read(void *ctx, struct rotation *r, bool *there, struct error *e)
 }
 
 static int
-record_put(void *ctx, uint64_t expected, int64_t deadline, const struct rotation *next,
-    bool turn, enum put_result *result, struct error *e)
+record_put(void *ctx, const struct rotation *expected, int64_t deadline,
+    const struct rotation *next, bool turn, enum put_result *result, struct error *e)
 {
 	const struct effects *x = ctx;
 

@@ -48,9 +48,10 @@ struct flow_ops {
 	bool (*stop)(void *ctx);   /* asked to end, or out of time */
 	/* *there = false: no record. */
 	int (*record_read)(void *ctx, struct rotation *r, bool *there, struct error *e);
-	/* Write ${next} if the epoch is still ${expected} (0 = none) and Redis's time is not
-	 * past ${deadline} (0 = any). The turn is written only if ${turn}. */
-	int (*record_put)(void *ctx, uint64_t expected, int64_t deadline,
+	/* Write ${next} if the record is still ${expected}, by its epoch and by who wrote it (NULL =
+	 * there is none), and Redis's time is not past ${deadline} (0 = any). The turn is written
+	 * only if ${turn}. */
+	int (*record_put)(void *ctx, const struct rotation *expected, int64_t deadline,
 	    const struct rotation *next, bool turn, enum put_result *result, struct error *e);
 	/* Change the turn of the record of ${epoch} from ${from} to ${to}. */
 	int (*turn_put)(void *ctx, uint64_t epoch, const char *from, const char *to, int64_t now,

@@ -39,7 +39,7 @@ record_true(const struct flow_ops *o, const struct flow_settings *s, struct flow
 				o->note(o->ctx, NOTE_FORKED, v);
 			return 0;
 		case MERGE_PUT_BACK:
-			if (o->record_put(o->ctx, there ? redis.epoch : 0, 0, copy, true, &result,
+			if (o->record_put(o->ctx, there ? &redis : NULL, 0, copy, true, &result,
 			    e) == -1)
 				return -1;
 			if (result != PUT_DONE)
@@ -91,7 +91,7 @@ int
 flow_write(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
     int64_t deadline, enum put_result *result, struct error *e)
 {
-	if (o->record_put(o->ctx, v->rotation.epoch, deadline, next,
+	if (o->record_put(o->ctx, v->rotation.epoch == 0 ? NULL : &v->rotation, deadline, next,
 	    strcmp(v->rotation.turn, next->turn) != 0, result, e) == -1)
 		return -1;
 	if (*result == PUT_TOO_LATE)

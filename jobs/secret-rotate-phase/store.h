@@ -13,7 +13,7 @@
 
 /* EX_CRITICAL for a record that cannot be read: it is never guessed, nor written over. */
 int store_record_read(void *ctx, struct rotation *r, bool *there, struct error *e);
-int store_record_put(void *ctx, uint64_t expected, int64_t deadline,
+int store_record_put(void *ctx, const struct rotation *expected, int64_t deadline,
     const struct rotation *next, bool turn, enum put_result *result, struct error *e);
 int store_turn_put(void *ctx, uint64_t epoch, const char *from, const char *to, int64_t now,
     bool *done, struct error *e);

@@ -1,5 +1,6 @@
 #include "sim.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -49,8 +50,8 @@ effect_record_read(void *ctx, struct rotation *record, bool *there, struct error
 }
 
 static int
-effect_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct rotation *next,
-    bool turn, enum put_result *result, struct error *e)
+effect_record_put(void *ctx, const struct rotation *expected, int64_t deadline,
+    const struct rotation *next, bool turn, enum put_result *result, struct error *e)
 {
 	struct run *r = give_way(ctx);
 	struct sim *s = r->sim;
@@ -58,7 +59,8 @@ effect_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct r
 
 	(void)e;
 	*result = PUT_CONFLICT;
-	if ((s->redis.there ? before.epoch : 0) != expected)
+	if (s->redis.there != (expected != NULL) || (expected != NULL &&
+	    (before.epoch != expected->epoch || strcmp(before.by, expected->by) != 0)))
 		return 0;
 	*result = PUT_TOO_LATE;
 	if (deadline != 0 && s->now > deadline && !sim_off(s, GUARD_DEADLINE))
@@ -68,6 +70,7 @@ effect_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct r
 		sim_check_evidence(s, &before, next);
 	s->redis.there = true;
 	s->redis.record = *next;
+	(void)snprintf(s->redis.record.by, sizeof(s->redis.record.by), "%x", ++s->writes);
 	if (!turn) {
 		memcpy(s->redis.record.turn, before.turn, sizeof(before.turn));
 		s->redis.record.turn_since = before.turn_since;
@@ -210,8 +213,7 @@ effect_look_file(void *ctx, struct pair *file, struct error *e)
 
 /* The values come from the file; what it does not hold, from the source. */
 static bool
-find_value(const struct run *r, const struct rotation *record, const char *wanted,
-    char out[FINGERPRINT_SIZE])
+find_value(const struct run *r, const char *wanted, char out[FINGERPRINT_SIZE])
 {
 	const struct pair *file = &r->host->disk.file;
 	bool right = r->host->source[0] == '\0';
@@ -222,7 +224,6 @@ find_value(const struct run *r, const struct rotation *record, const char *wante
 	memcpy(out, wanted, FINGERPRINT_SIZE);
 	if (strcmp(file->sign, wanted) == 0 || strcmp(file->other, wanted) == 0)
 		return true;
-	(void)record;
 	if (right || !sim_off(r->sim, GUARD_SOURCE))
 		return right;
 	memcpy(out, r->host->source, FINGERPRINT_SIZE);
@@ -237,8 +238,8 @@ effect_move_file(void *ctx, const struct rotation *record, const struct pair *ta
 	struct pair made;
 
 	(void)e;
-	*moved = find_value(r, record, target->sign, made.sign) &&
-	    find_value(r, record, target->other, made.other);
+	*moved = find_value(r, target->sign, made.sign) &&
+	    find_value(r, target->other, made.other);
 	if (!*moved)
 		return 0;
 	/* Values are read, then the file is replaced: between the two a run can be frozen. */

@@ -156,7 +156,8 @@ event_host(struct sim *s)
 		host_down(s, h);
 	} else if (!h->up && (!h->excluded || (sim_chance(s, 30) && can_learn(s, &h->disk)))) {
 		/* Set up again from an old backup: that takes longer than host_timeout. */
-		if (s->now - h->away_since > HOUR && sim_chance(s, 30) && can_learn(s, &h->image)) {
+		if (s->now - h->away_since > HOUR && sim_chance(s, 30) && can_learn(s, &h->image) &&
+		    !one_is_ignorant(s)) {
 			h->disk = h->image;
 			h->ignorant = true;
 			sim_trace(s, "%s: disk restored", h->name);
@@ -164,14 +165,13 @@ event_host(struct sim *s)
 		h->up = h->booting = true;
 		h->ignorant |= h->excluded;
 		/* The worst moment for it. */
-		if (s->seed % MOODS == MOOD_HOSTS && (h->ignorant ?
-		    !shows_nothing(snapshot, &h->disk) :
-		    s->now - h->away_since > HOUR && !one_is_ignorant(s) && sim_chance(s, 30)))
+		if (s->seed % MOODS == MOOD_HOSTS && !shows_nothing_to_one(s, snapshot) &&
+		    (h->ignorant || (s->now - h->away_since > HOUR && sim_chance(s, 30))))
 			redis_restore(s, snapshot);
 		sim_trace(s, "%s: boots", h->name);
 		if (sim_off(s, GUARD_CATCH_UP))
-			host_start_coordinators(h);
-	} else if (h->up) {
+			host_start_coordinators(s, h);
+	} else if (h->up && sim_chance(s, 20)) {
 		h->image = h->disk;
 	}
 }

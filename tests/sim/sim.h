@@ -122,7 +122,7 @@ struct sim {
 	bool trace;
 	int64_t now;
 	int step;
-	unsigned secrets;           /* made so far */
+	unsigned secrets, writes;   /* made so far */
 	struct redis redis, snapshot[SIM_SNAPSHOTS];
 	bool redis_lost;            /* at least once */
 	struct host host[SIM_HOSTS];
@@ -170,7 +170,7 @@ void sim_run_abandon(struct run *r);
 void sim_run_whole(struct sim *s, struct host *h, enum order order, bool trust);
 bool sim_run_possible(struct sim *s, struct host *h);
 /* The coordinators of a host that boots start. */
-void host_start_coordinators(struct host *h);
+void host_start_coordinators(struct sim *s, struct host *h);
 
 /* What happens often, in four moods: nothing more than else; Redis is lost;
  * hosts go and come; runs are killed and frozen. */

@@ -23,6 +23,19 @@ const char *const in_flight_names[IN_FLIGHT_STATES] = {
 	[IN_FLIGHT_UNREADABLE] = "unreadable",
 };
 
+void
+in_flight_free(struct in_flight *f)
+{
+	buf_free(&f->held);
+	memset(f, 0, sizeof(*f));
+}
+
+int64_t
+in_flight_held(const struct in_flight *f)
+{
+	return f->n[IN_FLIGHT_OLD] + f->n[IN_FLIGHT_UNREADABLE];
+}
+
 struct count {
 	struct effects *x;
 	struct in_flight *f;
@@ -192,13 +205,21 @@ in_flight_family(enum family f)
 }
 
 static void
+enter(struct count *c, enum in_flight_state state, struct bytes key)
+{
+	c->f->n[state]++;
+	if ((state == IN_FLIGHT_OLD || state == IN_FLIGHT_UNREADABLE) && c->f->held.n == 0)
+		buf_bytes(&c->f->held, key);
+}
+
+static void
 judge(struct count *c, struct bytes key, struct bytes value)
 {
 	enum in_flight_state state;
 
 	if (value.n > LONGEST) {
 		state = IN_FLIGHT_UNREADABLE;
-		log_event(LOG_LEVEL_WARN, "record-too-large", &key, "is longer than %d bytes and was "
+		log_event(LOG_LEVEL_WARN, "record-unreadable", &key, "is longer than %d bytes and was "
 		    "not verified", LONGEST);
 	} else {
 		switch (family_of(key, NULL)) {
@@ -217,7 +238,7 @@ judge(struct count *c, struct bytes key, struct bytes value)
 		if (state == IN_FLIGHT_NEITHER && state_of_message(c, value) == IN_FLIGHT_OLD)
 			state = IN_FLIGHT_OLD;
 	}
-	c->f->n[state]++;
+	enter(c, state, key);
 	if (state == IN_FLIGHT_OLD)
 		log_event(LOG_LEVEL_DEBUG, "old-signature", &key, "only the old secret verifies it");
 }
@@ -228,17 +249,21 @@ static void
 on_record(void *ctx, size_t tag, const struct reply *r)
 {
 	struct count *c = ctx;
+	const struct bytes key = *(const struct bytes *)(uintptr_t)tag;
 	struct bytes value;
 
 	if (reply_string(r, &value)) {
 		/* None has no value: it is gone since. */
 		if (value.n > 0)
-			judge(c, *(const struct bytes *)(uintptr_t)tag, value);
+			judge(c, key, value);
 		return;
 	}
-	/* What is of another type cannot be read as a message by anybody. */
-	if (reply_error(r) != NULL && strncmp(reply_error(r), "WRONGTYPE", 9) == 0)
+	/* A list of messages, say: no coordinator that we know of writes one, but some other may. */
+	if (reply_error(r) != NULL && strncmp(reply_error(r), "WRONGTYPE", 9) == 0) {
+		enter(c, IN_FLIGHT_UNREADABLE, key);
+		log_event(LOG_LEVEL_WARN, "record-unreadable", &key, "is no string and was not verified");
 		return;
+	}
 	if (c->error.exit == 0)
 		(void)reply_fail(r, &c->error, "GETRANGE of a record in flight");
 }
@@ -263,7 +288,27 @@ again(void *ctx)
 	struct count *c = ctx;
 
 	memset(c->f->n, 0, sizeof(c->f->n));
+	buf_reset(&c->f->held);
 	memset(&c->error, 0, sizeof(c->error));
+}
+
+static int
+ask_ttl(const struct effects *x, struct in_flight *f, struct error *e)
+{
+	struct reply *reply;
+	int rc = 0;
+
+	if (f->held.n == 0)
+		return 0;
+	reply = CLIENT_CALL(x->client, CLIENT_REPEAT, B("PTTL"), buf_view(&f->held));
+	if (reply == NULL) {
+		*e = *client_error(x->client);
+		rc = -1;
+	} else if (!reply_integer(reply, &f->held_ttl)) {
+		rc = reply_fail(reply, e, "PTTL of a record in flight");
+	}
+	reply_free(reply);
+	return rc;
 }
 
 int
@@ -274,7 +319,7 @@ drain_count(struct effects *x, const struct rotation *r, struct in_flight *f, st
 	struct scan_result result = { .complete = false };
 	int rc;
 
-	memset(f, 0, sizeof(*f));
+	in_flight_free(f);
 	rc = read_secrets(&c, r, e);
 	if (rc == 0)
 		rc = run_scan(x->run, "blocking:*", &callbacks, again, 0, &result, e);
@@ -282,6 +327,8 @@ drain_count(struct effects *x, const struct rotation *r, struct in_flight *f, st
 		*e = c.error;
 		rc = -1;
 	}
+	if (rc == 0)
+		rc = ask_ttl(x, f, e);
 	f->counted = rc == 0 && result.complete;
 	buf_wipe(&c.secret[0]);
 	buf_wipe(&c.secret[1]);
@@ -301,6 +348,6 @@ drain_pass(void *ctx, const struct rotation *r, enum pass *pass, struct error *e
 		return error_set(e, EX_TEMPFAIL, "%s does not hold the two secrets of this phase: the "
 		    "next run looks again", x->settings->secrets.env_file);
 	if (f->counted)
-		*pass = f->n[IN_FLIGHT_OLD] + f->n[IN_FLIGHT_UNREADABLE] > 0 ? PASS_DIRTY : PASS_CLEAN;
+		*pass = in_flight_held(f) > 0 ? PASS_DIRTY : PASS_CLEAN;
 	return 0;
 }

@@ -44,8 +44,8 @@ record_read(void *ctx, struct rotation *r, bool *there, struct error *e)
 }
 
 static int
-record_put(void *ctx, uint64_t expected, int64_t deadline, const struct rotation *next,
-    bool turn, enum put_result *result, struct error *e)
+record_put(void *ctx, const struct rotation *expected, int64_t deadline,
+    const struct rotation *next, bool turn, enum put_result *result, struct error *e)
 {
 	const struct effects *x = ctx;
 
@@ -137,11 +137,6 @@ note_record(struct effects *x, enum flow_note note, const struct flow_view *v)
 		    "(%llu), which Redis had lost: Redis's counts, phase %s", epoch,
 		    phase_name(r->phase));
 		break;
-	case NOTE_NOT_VOUCHED:
-		log_warn("not-certain", "this host was away, and the record in Redis may be older "
-		    "than what the others act on: it only reports until another host has reported "
-		    "under the record too (--force if you know that the record is the latest)");
-		break;
 	case NOTE_PHASE:
 		if (r->confirm)
 			result_action(result, "confirm", B(ROTATION_KEY), "all hosts agree in phase %s: "
@@ -205,9 +200,12 @@ note_host(struct effects *x, enum flow_note note, const struct flow_view *v)
 		break;
 	case NOTE_SOURCE:
 		result_finding(result, "source-changed", SEVERITY_WARNING, self,
-		    "the source of the new secret does not give the one whose fingerprint was recorded "
-		    "at the start (%s): nothing was installed. Give it that secret again, or --abort",
-		    v->rotation.phase == PHASE_DISTRIBUTE ? v->rotation.other : v->rotation.sign);
+		    "the environment file has to hold the secret %s, which it does not, and the source of "
+		    "the new secret does not give it: nothing was installed. %s",
+		    pair_accepts(&v->state.file, v->rotation.sign) ? v->rotation.other :
+		    v->rotation.sign, v->rotation.phase == PHASE_DISTRIBUTE ?
+		    "Give the source that secret again, or --abort" :
+		    "Copy it from the file of a host that accepts it (see --status)");
 		break;
 	case NOTE_ACTIVATED:
 		result_action(result, "activate", self, x->dry ?
@@ -245,7 +243,7 @@ effects_ops(struct effects *x, struct flow_ops *o)
 		.look_processes = processes_look, .look_file = local_look_file,
 		.move_file = local_move_file,
 		.reload = reload, .restart = restart, .settle = settle,
-		.fresh = source_fresh, .heartbeat = store_heartbeat, .pass = drain_pass,
+		.fresh = source_fresh, .named = store_named, .pass = drain_pass,
 		.note = note, .ctx = x,
 	};
 }

@@ -2,96 +2,7 @@
 
 #include <string.h>
 
-#define MERGES_MAX 5    /* how often another host may be quicker */
 #define PHASES_MAX 8    /* in one run */
-
-/* ---- the record ---- */
-
-static int
-record_true(const struct flow_ops *o, struct flow_view *v, struct error *e)
-{
-	const struct rotation *copy = &v->copy.rotation;
-	enum put_result result;
-	struct rotation redis;
-	bool there, forked;
-	int i;
-
-	for (i = 0; i < MERGES_MAX; i++) {
-		if (o->record_read(o->ctx, &redis, &there, e) == -1)
-			return -1;
-		switch (phase_merge(there ? &redis : NULL, copy, &forked)) {
-		case MERGE_NONE:
-			memset(&v->rotation, 0, sizeof(v->rotation));
-			return 0;
-		case MERGE_REDIS:
-			v->rotation = redis;
-			if (forked)
-				o->note(o->ctx, NOTE_FORKED, v);
-			return 0;
-		case MERGE_PUT_BACK:
-			if (o->record_put(o->ctx, there ? redis.epoch : 0, 0, copy, true, &result,
-			    e) == -1)
-				return -1;
-			if (result != PUT_DONE)
-				continue;
-			v->rotation = *copy;
-			o->note(o->ctx, NOTE_PUT_BACK, v);
-			return 0;
-		}
-	}
-	return error_set(e, EX_TEMPFAIL, "the rotation's record keeps changing");
-}
-
-static int
-save_copy(const struct flow_ops *o, struct flow_view *v, struct error *e)
-{
-	const struct rotation *r = &v->rotation;
-	struct rotation *copy = &v->copy.rotation;
-
-	if (!v->may_act || (copy->epoch == r->epoch && rotation_same(copy, r) &&
-	    strcmp(copy->turn, r->turn) == 0))
-		return 0;
-	*copy = *r;
-	return o->copy_write(o->ctx, &v->copy, e);
-}
-
-int
-flow_record(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
-    struct error *e)
-{
-	if (o->copy_read(o->ctx, &v->copy, e) == -1 || record_true(o, v, e) == -1 ||
-	    o->reports_read(o->ctx, &v->reports, e) == -1)
-		return -1;
-	v->may_act = phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, s->self,
-	    &v->reports, &s->phase, o->now(o->ctx)) || (s->trust && v->rotation.epoch > 0);
-	return save_copy(o, v, e);
-}
-
-static int
-too_late(struct error *e)
-{
-	return error_set(e, EX_TEMPFAIL,
-	    "the run was held up: the reports that it read are no longer of the moment");
-}
-
-int
-flow_put(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
-    int64_t deadline, struct error *e)
-{
-	enum put_result result;
-
-	if (o->record_put(o->ctx, v->rotation.epoch, deadline, next,
-	    strcmp(v->rotation.turn, next->turn) != 0, &result, e) == -1)
-		return -1;
-	if (result == PUT_TOO_LATE)
-		return too_late(e);
-	if (result != PUT_DONE)
-		return error_set(e, EX_TEMPFAIL,
-		    "somebody else changed the rotation at the same time: look at --status");
-	v->rotation = *next;
-	v->may_act = true;
-	return save_copy(o, v, e);
-}
 
 /* ---- this host ---- */
 
@@ -104,8 +15,8 @@ trouble(struct flow_view *v, const struct error *e)
 
 /* The time and the processes first, the file last: a process that is started
  * meanwhile has read a file that is at least as new as the one that we see. */
-static void
-look(const struct flow_ops *o, struct flow_view *v)
+void
+flow_look(const struct flow_ops *o, struct flow_view *v)
 {
 	struct state s = { 0 };
 	struct error e = { 0 };
@@ -133,10 +44,8 @@ move_file(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 		o->note(o->ctx, NOTE_MISMATCH, v);
 	if (v->aim != AIM_MOVE)
 		return;
-	if (!v->may_act) {
-		o->note(o->ctx, NOTE_NOT_VOUCHED, v);
+	if (!v->may_act)
 		return;
-	}
 	if (o->move_file(o->ctx, &v->rotation, &target, &moved, &e) == 0)
 		o->note(o->ctx, moved ? NOTE_FILE_MOVED : NOTE_SOURCE, v);
 	if (!moved && e.exit == 0 && s->catch_up)
@@ -145,7 +54,7 @@ move_file(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 		    "that the record names");
 	if (e.exit != 0)
 		trouble(v, &e);
-	look(o, v);
+	flow_look(o, v);
 }
 
 /* Is it our turn to restart, or can it be? */
@@ -184,16 +93,16 @@ run_commands(const struct flow_ops *o, struct flow_view *v)
 
 	if (o->reload(o->ctx, &e) == -1)
 		trouble(v, &e);
-	look(o, v);
+	flow_look(o, v);
 	if (phase_activate(&v->rotation, &v->state)) {
 		if (o->restart(o->ctx, &e) == -1) {
 			trouble(v, &e);
 			return;
 		}
-		look(o, v);
+		flow_look(o, v);
 	}
 	for (tries = 0; !phase_well(&v->rotation, &v->state) && o->settle(o->ctx, tries); tries++)
-		look(o, v);
+		flow_look(o, v);
 	o->note(o->ctx, phase_well(&v->rotation, &v->state) ? NOTE_ACTIVATED : NOTE_NOT_ACTIVE, v);
 }
 
@@ -203,12 +112,8 @@ activate(const struct flow_ops *o, const struct flow_settings *s, struct flow_vi
 {
 	bool ours;
 
-	if (!phase_activate(&v->rotation, &v->state))
+	if (!v->may_act || !phase_activate(&v->rotation, &v->state))
 		return 0;
-	if (!v->may_act) {
-		o->note(o->ctx, NOTE_NOT_VOUCHED, v);
-		return 0;
-	}
 	if (take_turn(o, s, v, &ours, e) == -1)
 		return -1;
 	if (ours && s->dry)
@@ -228,6 +133,11 @@ send_report(const struct flow_ops *o, const struct flow_settings *s, struct flow
 
 	(void)strncpy(report.host, s->self, HOST_SIZE - 1);
 	(void)strncpy(report.list, s->list, FINGERPRINT_SIZE - 1);
+	if (host_valid(bytes_str(s->machine)))
+		(void)strncpy(report.machine, s->machine, HOST_SIZE - 1);
+	(void)strncpy(report.boot, s->boot, sizeof(report.boot) - 1);
+	report.rival = phase_rival(reports_find(&v->reports, s->self), s->boot,
+	    v->looked - s->uptime + s->phase.tolerance);
 	if (o->report_put(o->ctx, &report, e) == -1)
 		return -1;
 	/* A host that is not certain of the record does not become so by reporting. */
@@ -268,7 +178,7 @@ int
 flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e)
 {
-	look(o, v);
+	flow_look(o, v);
 	return send_report(o, s, v, e);
 }
 
@@ -278,22 +188,27 @@ flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow
 static void
 check_catch_up(struct flow_view *v)
 {
+	/* A process that runs already does not come of the file. */
+	const struct state file = { .known = v->state.known, .file = v->state.file };
 	struct error e = { 0 };
+	struct pair target;
 
-	if (v->may_act || v->rotation.epoch == 0 ||
-	    (v->rotation.phase == PHASE_IDLE && v->aim != AIM_MOVE))
-		return;
-	(void)error_set(&e, EX_TEMPFAIL,
-	    "this host was away, and it is not certain that the record is the latest one: waiting "
-	    "for another host to report under it");
-	trouble(v, &e);
+	if (phase_aim(&v->rotation, &file, true, &target) == AIM_MISMATCH)
+		(void)error_set(&e, EX_CRITICAL, "the environment file has a secret that the rotation does "
+		    "not know: what a coordinator signs with it is rejected. Set the variables as on "
+		    "the other hosts");
+	else if (!v->may_act && v->rotation.epoch > 0 &&
+	    (v->rotation.phase != PHASE_IDLE || v->aim == AIM_MOVE))
+		(void)flow_uncertain(&e);
+	if (e.exit != 0)
+		trouble(v, &e);
 }
 
 static int
 host_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e)
 {
-	look(o, v);
+	flow_look(o, v);
 	move_file(o, s, v);
 	if (s->catch_up)
 		check_catch_up(v);
@@ -301,6 +216,11 @@ host_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_v
 		return -1;
 	if (send_report(o, s, v, e) == -1)
 		return -1;
+	if (v->stranger)
+		return error_set(e, EX_CRITICAL, "this host has no copy of the record, and the one in Redis "
+		    "(%.200s) does not know what this host runs: nothing was changed. Is [redis] url, or "
+		    "REDIS_URL, that of another environment? Else set the variables as on the other hosts",
+		    s->redis);
 	return s->catch_up ? 0 : give_turn(o, s, v, e);
 }
 
@@ -335,7 +255,7 @@ phase_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_
 	if (decide(o, s, v, pass, &at, e) == -1)
 		return -1;
 	if (!v->may_act)
-		return 0;
+		return v->rotation.epoch == 0 ? 0 : flow_uncertain(e);
 	if (v->decision.wait == WAIT_PASS) {
 		if (o->pass(o->ctx, &v->rotation, &pass, e) == -1 ||
 		    decide(o, s, v, pass, &at, e) == -1)
@@ -348,18 +268,12 @@ phase_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_
 		o->note(o->ctx, NOTE_PHASE, v);
 		return 0;
 	}
-	if (o->record_put(o->ctx, v->rotation.epoch, at + FLOW_DECISION, &v->decision.next,
-	    strcmp(v->decision.next.turn, v->rotation.turn) != 0, &result, e) == -1)
+	if (flow_write(o, v, &v->decision.next, at + FLOW_DECISION, &result, e) == -1)
 		return -1;
-	if (result == PUT_TOO_LATE)
-		return too_late(e);
 	*moved = true;
-	if (result != PUT_DONE)
-		return 0;
-	v->rotation = v->decision.next;
-	o->note(o->ctx, NOTE_PHASE, v);
-	/* At once: should all hosts be off next, one at least knows the latest record. */
-	return save_copy(o, v, e);
+	if (result == PUT_DONE)
+		o->note(o->ctx, NOTE_PHASE, v);
+	return 0;
 }
 
 int

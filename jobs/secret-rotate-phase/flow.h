@@ -26,7 +26,6 @@ struct copy {
 enum flow_note {
 	NOTE_PUT_BACK,    /* the record was put back from the copy */
 	NOTE_FORKED,      /* the copy held another change of the same epoch */
-	NOTE_NOT_VOUCHED, /* nothing done: the record may be older than what others act on */
 	NOTE_MISMATCH,    /* a secret that the rotation does not know: nothing done */
 	NOTE_FILE_MOVED,
 	NOTE_SOURCE,      /* the source does not give the secret that the record names */
@@ -49,9 +48,10 @@ struct flow_ops {
 	bool (*stop)(void *ctx);   /* asked to end, or out of time */
 	/* *there = false: no record. */
 	int (*record_read)(void *ctx, struct rotation *r, bool *there, struct error *e);
-	/* Write ${next} if the epoch is still ${expected} (0 = none) and Redis's time is not
-	 * past ${deadline} (0 = any). The turn is written only if ${turn}. */
-	int (*record_put)(void *ctx, uint64_t expected, int64_t deadline,
+	/* Write ${next} if the record is still ${expected}, by its epoch and by who wrote it (NULL =
+	 * there is none), and Redis's time is not past ${deadline} (0 = any). The turn is written
+	 * only if ${turn}. */
+	int (*record_put)(void *ctx, const struct rotation *expected, int64_t deadline,
 	    const struct rotation *next, bool turn, enum put_result *result, struct error *e);
 	/* Change the turn of the record of ${epoch} from ${from} to ${to}. */
 	int (*turn_put)(void *ctx, uint64_t epoch, const char *from, const char *to, int64_t now,
@@ -74,8 +74,10 @@ struct flow_ops {
 	/* For a start: a new rotation's id and the fingerprint of the secret that the source
 	 * gives for it. */
 	int (*fresh)(void *ctx, char id[33], char fp[FINGERPRINT_SIZE], struct error *e);
-	/* Does a heartbeat name ${host}? */
-	int (*heartbeat)(void *ctx, const char *host, bool *named, struct error *e);
+	/* Which hosts do the heartbeats name, of ${hosts} and beside them? By their names, or by
+	 * those of the machines in ${reports}. */
+	int (*named)(void *ctx, const struct hosts *hosts, const struct reports *reports,
+	    struct named *named, struct error *e);
 	/* One pass over what is in flight. */
 	int (*pass)(void *ctx, const struct rotation *r, enum pass *pass, struct error *e);
 	void (*note)(void *ctx, enum flow_note note, const struct flow_view *v);
@@ -86,9 +88,14 @@ struct flow_settings {
 	struct phase_settings phase;
 	const char *self;  /* this host */
 	const char *list;  /* digest of its list of hosts */
+	const char *machine; /* as struct report has them */
+	const char *boot;
+	int64_t uptime;    /* for how long its kernel has run, ms */
 	bool catch_up;     /* the file only: no restart, no move of the phase */
 	bool dry;          /* the effects write nothing: do not wait for what they would bring */
 	bool trust;        /* a person says that the record is true */
+	const char *redis; /* which Redis it is, and ... */
+	const char *state_dir; /* ... where this host's copy is; for messages */
 };
 
 /* What the run knows. Large: not for the stack of a deep call. */
@@ -96,6 +103,7 @@ struct flow_view {
 	struct rotation rotation;
 	struct copy copy;
 	bool may_act;
+	bool stranger;             /* no copy, and a record that does not know what the host runs */
 	enum aim aim;
 	struct state state;
 	int64_t looked;            /* when */
@@ -112,14 +120,25 @@ int flow_record(const struct flow_ops *o, const struct flow_settings *s, struct 
 /* Look and report, nothing else. */
 int flow_report(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e);
+/* EX_CONFIG: the record in Redis is of another fleet than ${copy}. */
+int flow_foreign(const struct flow_settings *s, const struct rotation *redis,
+    const struct rotation *copy, struct error *e);
+/* Look at this host: v->state. */
+void flow_look(const struct flow_ops *o, struct flow_view *v);
+/* EX_TEMPFAIL: the record may be older than what the others act on, so nothing was done. */
+int flow_uncertain(struct error *e);
 /* How long after the reports were read they may be relied on, ms. */
 #define FLOW_DECISION 10000
-/* Write the next record that an order made; v->rotation becomes it. EX_TEMPFAIL on a conflict,
- * or if Redis's time is past ${deadline} (0 = any). */
+/* Write the next record: unless *result tells of a conflict, v->rotation becomes it. EX_TEMPFAIL
+ * if Redis's time is past ${deadline} (0 = any). */
+int flow_write(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
+    int64_t deadline, enum put_result *result, struct error *e);
+/* The same for one that an order made: a conflict is EX_TEMPFAIL too. */
 int flow_put(const struct flow_ops *o, struct flow_view *v, const struct rotation *next,
     int64_t deadline, struct error *e);
 /* A whole run: this host's part of the phase, and on to the next phase where all have done
- * theirs. v->census and v->decision say what it waits for at its end. */
+ * theirs. v->census and v->decision say what it waits for at its end. A host that is not certain
+ * of the record only reports: flow_uncertain(). */
 int flow_run(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e);
 

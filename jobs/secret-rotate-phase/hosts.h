@@ -20,6 +20,12 @@ struct hosts {
 	char name[HOSTS_MAX][HOST_SIZE];
 };
 
+/* What the heartbeats' hostname, or host, says of where coordinators run. */
+struct named {
+	bool host[HOSTS_MAX];  /* by index in the list that was asked for */
+	char stray[HOST_SIZE]; /* the first that is none of them, "" = there is none */
+};
+
 bool host_same(const char *a, const char *b);
 /* Letters, digits, "-", "_" and ".", not empty, not too long? */
 bool host_valid(struct bytes name);

@@ -16,6 +16,7 @@
 #include "envfile.h"
 
 #define LOCK_NAME "lock"
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define POLL_MS 100
 
 static int
@@ -128,4 +129,23 @@ local_unlock(struct effects *fx)
 	if (fx->lock != -1)
 		(void)close(fx->lock);
 	fx->lock = -1;
+}
+
+void
+local_boot(char boot[33])
+{
+	struct buf text = { 0 };
+	struct error ignored = { 0 };
+	size_t i, n = 0;
+
+	memset(boot, 0, 33);
+	if (file_read(BOOT_ID, 64, &text, &ignored) == 0) {
+		for (i = 0; i < text.n && n < 32; i++) {
+			if (memchr("0123456789abcdef", text.p[i], 16) != NULL)
+				boot[n++] = text.p[i];
+		}
+	}
+	if (n != 32)
+		memset(boot, 0, 33);
+	buf_free(&text);
 }

@@ -27,6 +27,10 @@ void local_unlock(struct effects *fx);
 int local_copy_read(void *ctx, struct copy *copy, struct error *e);
 int local_copy_write(void *ctx, const struct copy *copy, struct error *e);
 
+/* The id of this boot of the kernel (random(4)), without its dashes: 32 hex digits, or "" where
+ * there is none. No two machines have the same, unless containers share the kernel. */
+void local_boot(char boot[33]);
+
 /* flow_ops. The fingerprints of the two variables in the environment file. */
 int local_look_file(void *ctx, struct pair *file, struct error *e);
 /**

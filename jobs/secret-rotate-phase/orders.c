@@ -49,6 +49,7 @@ start_row(const struct census_row *row, char sign[FINGERPRINT_SIZE], struct erro
 	case STANDING_ABSENT:
 	case STANDING_LATE:
 	case STANDING_AHEAD:
+	case STANDING_TWICE:
 	case STANDING_EPOCH:
 	case STANDING_LIST:
 		return error_set(e, EX_CRITICAL, "cannot start: %.100s %s", row->host,
@@ -112,11 +113,42 @@ order_start(const struct rotation *r, const struct start *start, const char *id,
 		.hosts = *start->hosts,
 		.retired_n = r->retired_n,
 	};
+	memcpy(next->fleet, r->fleet, sizeof(next->fleet));
 	memcpy(next->id, id, sizeof(next->id));
 	memcpy(next->sign, sign, FINGERPRINT_SIZE);
 	memcpy(next->other, fresh, FINGERPRINT_SIZE);
 	memcpy(next->list, start->list, FINGERPRINT_SIZE);
 	memcpy(next->retired, r->retired, sizeof(next->retired));
+	if (hosts_find(start->hosts, r->turn) < start->hosts->n) {
+		memcpy(next->turn, r->turn, sizeof(next->turn));
+		next->turn_since = r->turn_since;
+	}
+	return 0;
+}
+
+int
+order_start_named(const struct hosts *hosts, const struct reports *reports,
+    const struct named *named, struct error *e)
+{
+	const struct report *report;
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < hosts->n; i++) {
+		any |= named->host[i];
+		report = reports_find(reports, hosts->name[i]);
+		if (named->host[i] && report != NULL && report->state.known &&
+		    report->state.processes == 0)
+			return error_set(e, EX_CRITICAL, "cannot start: a heartbeat says that a "
+			    "coordinator runs on %.100s, but no process was found there that carries "
+			    "the secret: see check_command (--force if it has stopped)",
+			    hosts->name[i]);
+	}
+	/* Where heartbeats name machines of another kind (containers), they tell nothing. */
+	if (any && named->stray[0] != '\0')
+		return error_set(e, EX_CRITICAL, "cannot start: a heartbeat says that a coordinator "
+		    "runs on %.100s, which is not in [secret-rotate-phase] hosts (--force if none "
+		    "does)", named->stray);
 	return 0;
 }
 

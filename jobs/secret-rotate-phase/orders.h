@@ -28,6 +28,10 @@ struct start {
 int order_start_check(const struct rotation *r, const struct start *start,
     const struct reports *reports, const struct phase_settings *s, int64_t now,
     char sign[FINGERPRINT_SIZE], struct error *e);
+/* Nor if heartbeats say otherwise: that a coordinator runs on a host that is not in the
+ * list (where they name hosts of it at all), or that reports no process. */
+int order_start_named(const struct hosts *hosts, const struct reports *reports,
+    const struct named *named, struct error *e);
 /* The record of a new rotation, ${id} (32 hex digits), from ${sign} to ${fresh}, which
  * must not be the same or one that was retired. */
 int order_start(const struct rotation *r, const struct start *start, const char *id,

@@ -1,5 +1,6 @@
 #include "outlook.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/duration.h"
@@ -58,6 +59,8 @@ outlook_trouble(const struct outlook *o, const struct census_row *row)
 	if (row->report != NULL && row->standing != STANDING_LATE &&
 	    mismatch(r, &row->report->state))
 		return TROUBLE_MISMATCH;
+	if (row->standing == STANDING_TWICE)
+		return TROUBLE_TWICE;
 	if (r->phase == PHASE_IDLE)
 		return TROUBLE_NONE;
 	if (host_same(row->host, r->turn) && o->now - r->turn_since >= timeout)
@@ -71,9 +74,8 @@ outlook_trouble(const struct outlook *o, const struct census_row *row)
 	case STANDING_LIST:
 	case STANDING_UNKNOWN:
 		return TROUBLE_BLOCKS;
-	case STANDING_FILE:
-		/* It reports after it has moved its file. */
-		return r->phase == PHASE_HOLD ? TROUBLE_NONE : TROUBLE_BLOCKS;
+	case STANDING_FILE: /* it reports after it has moved its file */
+		return TROUBLE_BLOCKS;
 	default:
 		return TROUBLE_NONE;
 	}
@@ -130,7 +132,9 @@ outlook_make(struct outlook *o)
 	o->overdue = is_overdue(o);
 	o->late = 0;
 	o->mismatched = differs(o, &one) != NULL;
-	o->blocked = v->reports.overflow && v->rotation.phase != PHASE_IDLE;
+	o->held = v->decision.wait == WAIT_PASS && o->x->in_flight.counted &&
+	    in_flight_held(&o->x->in_flight) > 0;
+	o->blocked = o->held || o->uncertain || (v->reports.overflow && v->rotation.phase != PHASE_IDLE);
 	for (i = 0; i < v->census.n; i++) {
 		trouble = outlook_trouble(o, &v->census.row[i]);
 		o->late += trouble == TROUBLE_LATE;
@@ -159,6 +163,13 @@ row_finding(const struct outlook *o, const struct census_row *row)
 		    "neither of this rotation nor of an earlier one (its file signs with %s, the fleet "
 		    "with %s); nothing is written there", row->report->state.file.sign[0] == '\0' ?
 		    "none" : row->report->state.file.sign, o->v->rotation.sign);
+		break;
+	case TROUBLE_TWICE:
+		duration_human(o->now - row->report->rival, age, sizeof(age));
+		result_finding(result, "host-twice", SEVERITY_CRITICAL, host,
+		    "two machines report under this name (now %s; the other one %s ago): nothing moves until "
+		    "each has a name of its own: [secret-rotate-phase] host, and hosts on all",
+		    row->report->machine[0] == '\0' ? "one without a name" : row->report->machine, age);
 		break;
 	case TROUBLE_LATE:
 		result_finding(result, "host-late", SEVERITY_WARNING, host,
@@ -203,11 +214,30 @@ overdue_finding(const struct outlook *o)
 	}
 }
 
+static void
+held_finding(const struct outlook *o)
+{
+	const struct in_flight *f = &o->x->in_flight;
+	char left[32];
+	const bool endless = f->held_ttl == -1;
+
+	if (!o->held)
+		return;
+	duration_human(f->held_ttl < 0 ? 0 : f->held_ttl, left, sizeof(left));
+	result_finding(run_result(o->x->run), "drain-held", SEVERITY_WARNING, buf_view(&f->held),
+	    "the drain is over, but %" PRId64 " records in flight are verified by the old secret alone, "
+	    "and %" PRId64 " cannot be read: it stays accepted until they are gone. The first of them is "
+	    "this key, which %s%s. --skip-drain goes on without them", f->n[IN_FLIGHT_OLD],
+	    f->n[IN_FLIGHT_UNREADABLE], endless ? "has no TTL: ttl-fixer gives it one; delete it if nobody "
+	    "waits for it" : "is gone by itself in ", endless ? "" : left);
+}
+
 void
 outlook_findings(const struct outlook *o)
 {
 	struct result *result = run_result(o->x->run);
 	const struct report *one, *other;
+	struct error why = { 0 };
 	size_t i;
 
 	if (o->lost)
@@ -224,6 +254,11 @@ outlook_findings(const struct outlook *o)
 	if (o->v->reports.overflow)
 		result_finding(result, "too-many-reports", SEVERITY_WARNING, B(REPORTS_KEY),
 		    "more than %d hosts report: nothing moves", REPORTS_MAX);
+	held_finding(o);
+	if (o->uncertain) {
+		(void)flow_uncertain(&why);
+		result_finding(result, "not-certain", SEVERITY_WARNING, B(ROTATION_KEY), "%s", why.text);
+	}
 	overdue_finding(o);
 }
 
@@ -246,7 +281,7 @@ outlook_metrics(const struct outlook *o)
 	    "1 if the secret is older than max_age, or a rotation does not come to its end.",
 	    o->overdue ? 1 : 0);
 	result_gauge(result, "rotation_blocked",
-	    "1 if some host keeps the rotation from going on.", o->blocked ? 1 : 0);
+	    "1 if some host, or a record in flight, keeps the rotation from going on.", o->blocked ? 1 : 0);
 	result_gauge(result, "rotation_hosts_late",
 	    "Hosts of a rotation that have not reported for host_timeout.", (double)o->late);
 	result_gauge(result, "rotation_hosts_mismatched",
@@ -301,6 +336,10 @@ outlook_wait(const struct outlook *o, struct buf *out)
 	char left[32];
 
 	duration_human(d->left, left, sizeof(left));
+	if (o->uncertain && (d->wait == WAIT_NONE || d->wait == WAIT_PASS)) {
+		buf_str(out, "a host that is certain that the record is the latest one");
+		return;
+	}
 	switch (d->wait) {
 	case WAIT_START:
 		buf_str(out, "a start (--start)");

@@ -14,7 +14,9 @@ struct outlook {
 	int64_t now;
 	int64_t age;             /* of the secret that signs, -1 = not known */
 	bool overdue;
-	bool blocked;            /* some host keeps the rotation from going on */
+	bool uncertain;          /* is there no host that may act on the record? */
+	bool held;               /* records in flight keep the drain from its end */
+	bool blocked;            /* these, or some host, keep the rotation from going on */
 	size_t late;             /* hosts that have not reported for too long */
 	size_t mismatched;       /* hosts with a secret that is not the fleet's */
 	bool lost;               /* Redis has no record or an older one; this is the copy's */
@@ -25,6 +27,7 @@ struct outlook {
 enum trouble {
 	TROUBLE_NONE,
 	TROUBLE_LATE,
+	TROUBLE_TWICE,     /* two machines report under its name */
 	TROUBLE_MISMATCH,  /* a secret that the rotation does not know */
 	TROUBLE_TURN,      /* holds the turn for too long */
 	TROUBLE_BLOCKS     /* something else that waiting does not mend */

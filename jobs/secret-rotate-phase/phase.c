@@ -8,6 +8,7 @@ static const char *const standing_phrases[] = {
 	[STANDING_ABSENT] = "has never reported",
 	[STANDING_LATE] = "has not reported for too long",
 	[STANDING_AHEAD] = "has reported in the future: Redis's clock went back",
+	[STANDING_TWICE] = "is a name that two machines report under",
 	[STANDING_EPOCH] = "has not yet reported under this epoch",
 	[STANDING_LIST] = "has another list of hosts in its config",
 	[STANDING_UNKNOWN] = "could not look at its environment file or its processes",
@@ -184,7 +185,11 @@ phase_merge(const struct rotation *redis, const struct rotation *copy, bool *for
 	*forked = false;
 	if (redis == NULL || redis->epoch == 0)
 		return copy == NULL || copy->epoch == 0 ? MERGE_NONE : MERGE_PUT_BACK;
-	if (copy == NULL || copy->epoch < redis->epoch)
+	if (copy == NULL || copy->epoch == 0)
+		return MERGE_REDIS;
+	if (rotation_foreign(redis, copy))
+		return MERGE_FOREIGN;
+	if (copy->epoch < redis->epoch)
 		return MERGE_REDIS;
 	if (copy->epoch > redis->epoch)
 		return MERGE_PUT_BACK;
@@ -200,11 +205,20 @@ phase_freshness(const struct report *report, const struct phase_settings *s, int
 	return now - report->time < s->host_timeout ? STANDING_GOOD : STANDING_LATE;
 }
 
+/* Was ${report} of late made by a host of the rotation that has a copy of the record of ${epoch}? */
+static bool
+vouches(const struct rotation *r, uint64_t epoch, const struct report *report,
+    const struct phase_settings *s, int64_t now)
+{
+	return report->epoch == epoch && report->copy == epoch &&
+	    hosts_find(&r->hosts, report->host) < r->hosts.n &&
+	    phase_freshness(report, s, now) == STANDING_GOOD;
+}
+
 bool
 phase_may_act(const struct rotation *r, const struct rotation *copy, int64_t reported,
     const char *self, const struct reports *reports, const struct phase_settings *s, int64_t now)
 {
-	const struct report *report;
 	bool near, recent, alone;
 	size_t i;
 
@@ -216,11 +230,22 @@ phase_may_act(const struct rotation *r, const struct rotation *copy, int64_t rep
 	if (near && (recent || alone))
 		return true;
 	for (i = 0; i < reports->n; i++) {
-		report = &reports->report[i];
-		if (!host_same(report->host, self) && report->epoch == r->epoch &&
-		    report->copy == r->epoch &&
-		    hosts_find(&r->hosts, report->host) < r->hosts.n &&
-		    phase_freshness(report, s, now) == STANDING_GOOD)
+		if (!host_same(reports->report[i].host, self) &&
+		    vouches(r, r->epoch, &reports->report[i], s, now))
+			return true;
+	}
+	return false;
+}
+
+bool
+phase_has_actor(const struct rotation *r, const struct reports *reports,
+    const struct phase_settings *s, int64_t now)
+{
+	size_t i;
+
+	for (i = 0; i < reports->n; i++) {
+		if (vouches(r, r->epoch, &reports->report[i], s, now) ||
+		    vouches(r, r->epoch - 1, &reports->report[i], s, now))
 			return true;
 	}
 	return false;
@@ -315,8 +340,7 @@ end_rotation(struct rotation *r, int64_t now)
 	memset(r->other, 0, sizeof(r->other));
 	r->rotated = now;
 	r->skip_drain = false;
-	memset(r->turn, 0, sizeof(r->turn));
-	r->turn_since = 0;
+	/* Whose turn it is keeps it: its coordinators may not be there again yet. */
 }
 
 void
@@ -341,7 +365,9 @@ phase_decide(const struct rotation *r, const struct census *c, const struct phas
 	to = following(r, s, &span);
 	if (!passed(r, span, now, d))
 		return;
-	if (r->phase == PHASE_DRAIN && !r->confirm && !r->skip_drain && pass != PASS_CLEAN) {
+	/* In the very run that moves it, too: since the first look something may have been sent
+	 * again, or Redis set back to when it was there. */
+	if (r->phase == PHASE_DRAIN && !r->skip_drain && pass != PASS_CLEAN) {
 		d->wait = WAIT_PASS;
 		return;
 	}
@@ -352,8 +378,12 @@ phase_decide(const struct rotation *r, const struct census *c, const struct phas
 		return;
 	}
 	enter_phase(d, to, now);
-	if (r->phase == PHASE_DISTRIBUTE)
+	if (r->phase == PHASE_DISTRIBUTE) {
 		swap_secrets(&d->next);
+		/* Not at the start: two that Redis lost one of would be two fleets. Here every
+		 * host has reported under this very record. */
+		rotation_bind(&d->next);
+	}
 	if (to == PHASE_IDLE)
 		end_rotation(&d->next, now);
 }

@@ -14,7 +14,7 @@
  *	promote     (n, S)                                             -> drain
  *	drain       (n, S)              drain has passed and a pass over signals,
  *	                                acks, retries found none that only S
- *	                                verifies                       -> retire
+ *	                                verifies, each time            -> retire
  *	retire      (n, -)              (once is enough)               -> idle
  *	hold        as it was           all sign `sign`  (then retire)
  *	                                all accept both  (then promote)
@@ -38,6 +38,7 @@ enum standing {
 	STANDING_ABSENT,  /* never reported */
 	STANDING_LATE,    /* not for host_timeout */
 	STANDING_AHEAD,   /* its report is from the future: somebody's clock moved */
+	STANDING_TWICE,   /* two machines report under its name */
 	STANDING_EPOCH,   /* reported, but not yet under this record */
 	STANDING_LIST,    /* its own list of hosts names others */
 	STANDING_UNKNOWN, /* could not look at its file or its processes */
@@ -51,6 +52,14 @@ const char *standing_phrase(enum standing s);
 /* Is a report late, from the future, or STANDING_GOOD to go by? */
 enum standing phase_freshness(const struct report *report, const struct phase_settings *s,
     int64_t now);
+
+/*
+ * Does another machine report under this one's name? Redis ms of when it last did,
+ * 0 = no. ${last} is what Redis has under the name (NULL = nothing), ${boot} which
+ * boot of the kernel runs here ("" = not known), ${booted} since when (Redis ms). Of
+ * another boot of this machine there can be no report since then.
+ */
+int64_t phase_rival(const struct report *last, const char *boot, int64_t booted);
 
 /* Every host that has to agree: the recorded ones, and any other that has
  * reported of late, since it is there and runs something. */
@@ -74,7 +83,8 @@ enum standing phase_state_standing(const struct rotation *r, const struct state 
 enum merge {
 	MERGE_NONE,     /* there is no record: nothing to do but to report */
 	MERGE_REDIS,
-	MERGE_PUT_BACK  /* Redis lost it or holds an older one */
+	MERGE_PUT_BACK, /* Redis lost it or holds an older one */
+	MERGE_FOREIGN   /* Redis's is of another fleet: neither */
 };
 /* *forked: same epoch, but not the same thing to do. Redis's wins; the loser was
  * a change that no other host has acted on, or one that only held things. */
@@ -90,6 +100,10 @@ enum merge phase_merge(const struct rotation *redis, const struct rotation *copy
 bool phase_may_act(const struct rotation *r, const struct rotation *copy, int64_t reported,
     const char *self, const struct reports *reports, const struct phase_settings *s,
     int64_t now);
+
+/* Is there a host that may act on it, as far as the reports tell? */
+bool phase_has_actor(const struct rotation *r, const struct reports *reports,
+    const struct phase_settings *s, int64_t now);
 
 /* What to do with this host's file. */
 enum aim {

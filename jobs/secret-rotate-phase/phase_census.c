@@ -16,9 +16,21 @@ report_standing(const struct rotation *r, const struct report *report,
 	standing = phase_freshness(report, s, now);
 	if (standing != STANDING_GOOD)
 		return standing;
+	if (report->rival > 0 && now - report->rival < s->host_timeout)
+		return STANDING_TWICE;
 	if (report->epoch != r->epoch)
 		return STANDING_EPOCH;
 	return phase_state_standing(r, &report->state);
+}
+
+int64_t
+phase_rival(const struct report *last, const char *boot, int64_t booted)
+{
+	if (last == NULL || last->boot[0] == '\0' || boot[0] == '\0')
+		return 0;
+	if (strcmp(last->boot, boot) != 0 && last->time > booted)
+		return last->time;
+	return last->rival;
 }
 
 /* A list in some host's config that names a host which nobody hears of is a

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include "local.h"
@@ -63,14 +64,17 @@ set_up(struct rotate *t, struct error *e)
 		.run = t->run, .settings = s, .self = self, .lock = -1, .dry = run_dry(t->run),
 	};
 	effects_ops(&t->x, &t->ops);
+	local_boot(t->boot);
 	t->flow = (struct flow_settings){
 		.phase = {
 			.soak = s->rotate.soak, .drain = s->rotate.drain,
 			.host_timeout = s->rotate.host_timeout, .max_age = s->rotate.max_age,
 			.tolerance = TOLERANCE,
 		},
-		.self = self, .list = t->list, .catch_up = t->options->catch_up,
+		.self = self, .machine = run_host(t->run), .boot = t->boot,
+		.uptime = clock_boot_ms(), .list = t->list, .catch_up = t->options->catch_up,
 		.dry = t->x.dry, .trust = run_forced(t->run),
+		.redis = run_target(t->run)->shown, .state_dir = s->rotate.state_dir,
 	};
 	return 0;
 }
@@ -109,6 +113,9 @@ look_out(struct rotate *t)
 		.uncounted = t->uncounted.exit == 0 ? NULL : t->uncounted.text,
 	};
 
+	/* With one host that is certain, its next run helps the others. */
+	o.uncertain = t->v.rotation.epoch > 0 && !t->v.may_act &&
+	    !phase_has_actor(&t->v.rotation, &t->v.reports, &t->flow.phase, t->ops.now(&t->x));
 	outlook_make(&o);
 	return o;
 }
@@ -122,6 +129,7 @@ read_record(struct rotate *t, struct error *e)
 	struct flow_view *v = &t->v;
 	struct error ignored = { 0 };
 	struct rotation redis;
+	enum merge merge;
 	bool there, forked;
 
 	if (store_record_read(&t->x, &redis, &there, e) == -1 ||
@@ -131,8 +139,13 @@ read_record(struct rotate *t, struct error *e)
 		log_info("no-copy", "without this host's copy of the record: %s", ignored.text);
 		memset(&v->copy, 0, sizeof(v->copy));
 	}
-	t->lost = phase_merge(there ? &redis : NULL, &v->copy.rotation, &forked) == MERGE_PUT_BACK;
+	merge = phase_merge(there ? &redis : NULL, &v->copy.rotation, &forked);
+	if (merge == MERGE_FOREIGN)
+		return flow_foreign(&t->flow, &redis, &v->copy.rotation, e);
+	t->lost = merge == MERGE_PUT_BACK;
 	v->rotation = t->lost ? v->copy.rotation : redis;
+	v->may_act = phase_may_act(&v->rotation, &v->copy.rotation, v->copy.reported, t->x.self,
+	    &v->reports, &t->flow.phase, t->ops.now(&t->x));
 	return 0;
 }
 
@@ -270,6 +283,7 @@ rotate_run(struct run *run, struct error *e)
 			rc = run_locked(t, &unreachable, e);
 		local_unlock(&t->x);
 	}
+	in_flight_free(&t->x.in_flight);
 	free(t);
 	return rc;
 }

@@ -20,6 +20,7 @@ struct rotate {
 	struct flow_view v;
 	struct hosts hosts;          /* of the config */
 	char list[FINGERPRINT_SIZE]; /* its digest */
+	char boot[33];
 	bool lost;                   /* for --status */
 	struct error uncounted;
 };

@@ -41,7 +41,7 @@ ask_skip(struct rotate *t, struct error *e)
 		return error_set(e, EX_TEMPFAIL,
 		    "the run was stopped before it had looked at all records in flight");
 	log_warn("skip-drain", "%" PRId64 " records in flight (signals, acks, retries) are verified by "
-	    "the old secret alone and will be rejected, %" PRId64 " are too large to be looked at",
+	    "the old secret alone and will be rejected, %" PRId64 " cannot be read",
 	    f->n[IN_FLIGHT_OLD], f->n[IN_FLIGHT_UNREADABLE]);
 	if (t->x.dry || t->options->yes || run_ask(t->run, question))
 		return 0;

@@ -92,6 +92,19 @@ rotation_retire(struct rotation *r, const char *fp)
 	memcpy(r->retired[r->retired_n++], fp, FINGERPRINT_SIZE);
 }
 
+void
+rotation_bind(struct rotation *r)
+{
+	if (r->fleet[0] == '\0')
+		memcpy(r->fleet, r->id, sizeof(r->fleet));
+}
+
+bool
+rotation_foreign(const struct rotation *a, const struct rotation *b)
+{
+	return a->fleet[0] != '\0' && b->fleet[0] != '\0' && strcmp(a->fleet, b->fleet) != 0;
+}
+
 bool
 rotation_same(const struct rotation *a, const struct rotation *b)
 {

@@ -51,6 +51,7 @@ bool phase_parse(struct bytes s, enum phase *p);
  */
 struct rotation {
 	char id[33];                   /* 32 hex digits; salt of a derived secret */
+	char fleet[33];                /* id of the fleet's first rotation; "" = from before it was kept */
 	uint64_t epoch;
 	enum phase phase;
 	enum phase then;               /* of PHASE_HOLD: PHASE_RETIRE or PHASE_PROMOTE */
@@ -75,6 +76,10 @@ bool rotation_knows(const struct rotation *r, const char *fp);
 /* Was ${fp} taken out of use by an earlier rotation? */
 bool rotation_retired(const struct rotation *r, const char *fp);
 void rotation_retire(struct rotation *r, const char *fp);
+/* Give it its fleet if it has none. */
+void rotation_bind(struct rotation *r);
+/* Are they of two fleets, for certain? */
+bool rotation_foreign(const struct rotation *a, const struct rotation *b);
 /* The same thing to do for every host? (epoch, turn and times aside) */
 bool rotation_same(const struct rotation *a, const struct rotation *b);
 
@@ -96,6 +101,10 @@ struct report {
 	int64_t time;                /* Redis ms when the host looked at itself */
 	uint64_t copy;               /* epoch of the host's own copy of the record, 0 = none */
 	char list[FINGERPRINT_SIZE]; /* digest of the host's own list of hosts */
+	char machine[HOST_SIZE];     /* the machine's own name, "" = not known */
+	char boot[33];               /* 32 hex digits: which boot of its kernel, "" = not known */
+	int64_t rival;               /* Redis ms of the last report that another machine made
+	                                under this name, 0 = none was seen */
 	struct state state;
 };
 
@@ -112,7 +121,7 @@ const struct report *reports_find(const struct reports *r, const char *host);
  * As text: the fields of the record's hash (and the lines of a host's copy),
  * and a report in one field of the hash beside it.
  */
-#define ROTATION_FIELDS 18
+#define ROTATION_FIELDS 19
 struct field {
 	const char *name; /* constant */
 	struct buf value;
@@ -123,6 +132,8 @@ void rotation_fields_free(struct field f[ROTATION_FIELDS]);
 /* Enter one field into ${r} (zeroed before the first). An unknown name is no
  * error. Returns false if the value cannot be read. */
 bool rotation_enter(struct rotation *r, struct bytes name, struct bytes value);
+/* Can ${name} be absent? A record from before it was kept has no such field. */
+bool rotation_field_optional(const char *name);
 /* After the last field: is it a whole and consistent record? */
 bool rotation_whole(const struct rotation *r);
 

@@ -52,7 +52,8 @@ next_word(struct bytes *rest, struct bytes *word)
 
 enum {
 	F_ID, F_EPOCH, F_PHASE, F_THEN, F_CONFIRM, F_SKIP, F_SIGN, F_OTHER, F_SINCE, F_STARTED,
-	F_ROTATED, F_HOSTS, F_LIST, F_TURN, F_TURN_SINCE, F_RETIRED, F_BY, F_FORMAT, F_COUNT
+	F_ROTATED, F_HOSTS, F_LIST, F_TURN, F_TURN_SINCE, F_RETIRED, F_BY, F_FORMAT, F_FLEET,
+	F_COUNT
 };
 _Static_assert(F_COUNT == ROTATION_FIELDS, "every field has a name");
 
@@ -62,7 +63,7 @@ static const char *const field_names[] = {
 	[F_OTHER] = "other", [F_SINCE] = "since", [F_STARTED] = "started",
 	[F_ROTATED] = "rotated", [F_HOSTS] = "hosts", [F_LIST] = "list", [F_TURN] = "turn",
 	[F_TURN_SINCE] = "turn_since", [F_RETIRED] = "retired", [F_BY] = "by",
-	[F_FORMAT] = "format",
+	[F_FORMAT] = "format", [F_FLEET] = "fleet",
 };
 
 int
@@ -91,6 +92,7 @@ rotation_format(const struct rotation *r, struct field f[ROTATION_FIELDS])
 		buf_printf(&f[F_RETIRED].value, "%s%s", i > 0 ? " " : "", r->retired[i]);
 	buf_str(&f[F_BY].value, r->by);
 	buf_char(&f[F_FORMAT].value, '1');
+	buf_str(&f[F_FLEET].value, r->fleet);
 	for (i = 0; i < ROTATION_FIELDS; i++) {
 		if (f[i].value.failed) {
 			rotation_fields_free(f);
@@ -230,9 +232,17 @@ rotation_enter(struct rotation *r, struct bytes name, struct bytes value)
 		return get_by(value, r->by);
 	case F_FORMAT:
 		return bytes_equal(value, B("1"));
+	case F_FLEET:
+		return get_hex(value, r->fleet, 32, true);
 	default:
 		return true;
 	}
+}
+
+bool
+rotation_field_optional(const char *name)
+{
+	return strcmp(name, field_names[F_FLEET]) == 0;
 }
 
 bool
@@ -255,7 +265,9 @@ report_format(const struct report *r, struct buf *out)
 {
 	size_t i;
 
-	buf_printf(out, "1 %" PRIu64 " %" PRId64 " %" PRIu64 " ", r->epoch, r->time, r->copy);
+	buf_printf(out, "2 %" PRIu64 " %" PRId64 " %" PRIu64 " %s %s %" PRId64 " ", r->epoch, r->time,
+	    r->copy, r->machine[0] == '\0' ? "-" : r->machine, r->boot[0] == '\0' ? "-" : r->boot,
+	    r->rival);
 	put_fingerprint(out, r->list);
 	buf_printf(out, " %s ", r->state.known ? "known" : "unknown");
 	put_fingerprint(out, r->state.file.sign);
@@ -294,6 +306,27 @@ word_fingerprint(struct bytes *rest, char fp[FINGERPRINT_SIZE])
 	return next_word(rest, &word) && get_fingerprint(word, fp);
 }
 
+/* Which machine made it. */
+static bool
+report_machine(struct bytes *rest, struct report *r)
+{
+	struct bytes machine, boot;
+	uint64_t rival;
+
+	if (!next_word(rest, &machine) || !next_word(rest, &boot) || !word_number(rest, &rival))
+		return false;
+	if (bytes_equal(machine, B("-")))
+		machine = B("");
+	else if (!host_valid(machine))
+		return false;
+	if (!get_hex(bytes_equal(boot, B("-")) ? B("") : boot, r->boot, 32, true))
+		return false;
+	memset(r->machine, 0, sizeof(r->machine));
+	memcpy(r->machine, machine.p, machine.n);
+	r->rival = (int64_t)rival;
+	return true;
+}
+
 bool
 report_parse(struct bytes s, struct report *r)
 {
@@ -301,9 +334,9 @@ report_parse(struct bytes s, struct report *r)
 	struct bytes word;
 	size_t i;
 
-	if (!word_is(&s, B("1")) || !word_number(&s, &r->epoch) || !word_number(&s, &time) ||
-	    !word_number(&s, &r->copy) || !word_fingerprint(&s, r->list) ||
-	    !next_word(&s, &word))
+	if (!word_is(&s, B("2")) || !word_number(&s, &r->epoch) || !word_number(&s, &time) ||
+	    !word_number(&s, &r->copy) || !report_machine(&s, r) ||
+	    !word_fingerprint(&s, r->list) || !next_word(&s, &word))
 		return false;
 	r->time = (int64_t)time;
 	r->state.known = bytes_equal(word, B("known"));

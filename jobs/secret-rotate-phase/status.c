@@ -111,7 +111,7 @@ say_in_flight(const struct outlook *o)
 	buf_printf(&line, ", %" PRId64 " under neither, %" PRId64 " unsigned",
 	    f->n[IN_FLIGHT_NEITHER], f->n[IN_FLIGHT_UNSIGNED]);
 	if (f->n[IN_FLIGHT_UNREADABLE] > 0)
-		buf_printf(&line, ", %" PRId64 " too large to be read", f->n[IN_FLIGHT_UNREADABLE]);
+		buf_printf(&line, ", %" PRId64 " that cannot be read", f->n[IN_FLIGHT_UNREADABLE]);
 	result_say(result, "%s", text_of(&line));
 	buf_free(&line);
 }

@@ -62,7 +62,7 @@ standing_code(enum standing s)
 {
 	static const char *const codes[] = {
 		[STANDING_GOOD] = "good", [STANDING_ABSENT] = "absent", [STANDING_LATE] = "late",
-		[STANDING_AHEAD] = "ahead", [STANDING_EPOCH] = "epoch", [STANDING_LIST] = "list",
+		[STANDING_AHEAD] = "ahead", [STANDING_TWICE] = "twice", [STANDING_EPOCH] = "epoch", [STANDING_LIST] = "list",
 		[STANDING_UNKNOWN] = "unknown", [STANDING_FILE] = "file",
 		[STANDING_PROCESS] = "process",
 	};
@@ -142,7 +142,8 @@ put_wait(json_t *j, const struct outlook *o)
 
 	outlook_wait(o, &wait);
 	bad = wait.failed ? -1 : put(j, "waits_for_text", json_string(buf_cstr(&wait)));
-	bad |= put(j, "waits_for", json_string(wait_code(d->wait)));
+	bad |= put(j, "waits_for", json_string(o->uncertain && (d->wait == WAIT_NONE ||
+	    d->wait == WAIT_PASS) ? "certainty" : wait_code(d->wait)));
 	if (d->wait == WAIT_TIME || d->wait == WAIT_CLOCK)
 		bad |= put(j, "left_ms", json_integer(d->left));
 	buf_free(&wait);

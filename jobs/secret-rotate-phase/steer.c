@@ -21,6 +21,7 @@ make_start(const struct flow_ops *o, const struct flow_settings *s,
 {
 	struct start start = { .hosts = steering->hosts, .list = s->list, .self = s->self };
 	char sign[FINGERPRINT_SIZE], fresh[FINGERPRINT_SIZE], id[33];
+	struct named named;
 	int64_t at;
 
 	/* Our own report has to be of now, like the others'. */
@@ -32,6 +33,9 @@ make_start(const struct flow_ops *o, const struct flow_settings *s,
 	}
 	/* Once before the source is asked, once after, since that can take its time. */
 	if (check_start(o, s, &start, v, sign, &at, e) == -1 ||
+	    o->named(o->ctx, steering->hosts, &v->reports, &named, e) == -1 ||
+	    (!steering->sure &&
+	    order_start_named(steering->hosts, &v->reports, &named, e) == -1) ||
 	    o->fresh(o->ctx, id, fresh, e) == -1 ||
 	    check_start(o, s, &start, v, sign, &at, e) == -1)
 		return -1;
@@ -44,13 +48,13 @@ make_exclude(const struct flow_ops *o, const struct flow_settings *s,
     const struct steering *steering, struct flow_view *v, struct rotation *next,
     struct error *e)
 {
-	bool named = false;
+	struct named named;
 
 	if (order_exclude(&v->rotation, steering->host, s->self,
 	    reports_find(&v->reports, steering->host), &s->phase, o->now(o->ctx), steering->sure,
-	    next, e) == -1 || o->heartbeat(o->ctx, steering->host, &named, e) == -1)
+	    next, e) == -1 || o->named(o->ctx, &v->rotation.hosts, &v->reports, &named, e) == -1)
 		return -1;
-	if (named)
+	if (named.host[hosts_find(&v->rotation.hosts, steering->host)])
 		return error_set(e, EX_CRITICAL,
 		    "%.100s has a coordinator that runs (a heartbeat names it): it cannot be excluded",
 		    steering->host);
@@ -115,9 +119,7 @@ steer(const struct flow_ops *o, const struct flow_settings *s, const struct stee
 	if (flow_record(o, s, v, e) == -1)
 		return -1;
 	if (!v->may_act && v->rotation.epoch > 0)
-		return error_set(e, EX_TEMPFAIL,
-		    "this host was away, and it is not certain that the record is the latest one: "
-		    "wait until another host has reported, or give the order there");
+		return flow_uncertain(e);
 	if (steering->order == ORDER_TURN)
 		return give_turn(o, steering, v, e);
 	if (make_next(o, s, steering, v, &next, &deadline, e) == -1)

@@ -12,21 +12,24 @@
 #define REPORT_OLD (INT64_C(30) * 24 * 3600 * 1000)
 
 /*
- * KEYS[1] the record; ARGV: the epoch that is expected, the deadline, may the
- * turn be written, the new epoch, who writes; then field, value; ... The write
- * that a lost reply makes us send again finds itself done.
+ * KEYS[1] the record; ARGV: the epoch that is expected and who wrote it, the
+ * deadline, may the turn be written, the new epoch, who writes; then field,
+ * value; ... The write that a lost reply makes us send again finds itself done.
+ * An epoch alone does not tell a record: where Redis was set back, another host
+ * may have given the same one to another change.
  */
 static const char put_body[] =
     "local epoch = redis.call('HGET', KEYS[1], 'epoch') or '0'\n"
-    "if epoch == ARGV[4] and redis.call('HGET', KEYS[1], 'by') == ARGV[5] then return 'done' end\n"
-    "if epoch ~= ARGV[1] then return 'conflict' end\n"
-    "if ARGV[2] ~= '0' then\n"
+    "local by = redis.call('HGET', KEYS[1], 'by') or ''\n"
+    "if epoch == ARGV[5] and by == ARGV[6] then return 'done' end\n"
+    "if epoch ~= ARGV[1] or by ~= ARGV[2] then return 'conflict' end\n"
+    "if ARGV[3] ~= '0' then\n"
     " local t = redis.call('TIME')\n"
-    " if t[1] * 1000 + math.floor(t[2] / 1000) > tonumber(ARGV[2]) then return 'late' end\n"
+    " if t[1] * 1000 + math.floor(t[2] / 1000) > tonumber(ARGV[3]) then return 'late' end\n"
     "end\n"
-    "for i = 6, #ARGV, 2 do\n"
+    "for i = 7, #ARGV, 2 do\n"
     " local f = ARGV[i]\n"
-    " if ARGV[3] == '1' or (f ~= 'turn' and f ~= 'turn_since') or\n"
+    " if ARGV[4] == '1' or (f ~= 'turn' and f ~= 'turn_since') or\n"
     "   not redis.call('HGET', KEYS[1], f) then\n"
     "  redis.call('HSET', KEYS[1], f, ARGV[i + 1])\n"
     " end\n"
@@ -74,7 +77,8 @@ read_fields(const struct field f[ROTATION_FIELDS], const struct reply *reply, st
 		return reply_fail(reply, e, "HMGET " ROTATION_KEY);
 	for (i = 0; i < n; i++) {
 		if (reply_is_nil(reply_at(reply, i))) {
-			missing = f[i].name;
+			if (!rotation_field_optional(f[i].name))
+				missing = f[i].name;
 			continue;
 		}
 		*there = true;
@@ -127,13 +131,13 @@ put_result(const struct reply *reply, enum put_result *result, struct error *e)
 }
 
 int
-store_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct rotation *next,
-    bool turn, enum put_result *result, struct error *e)
+store_record_put(void *ctx, const struct rotation *expected, int64_t deadline,
+    const struct rotation *next, bool turn, enum put_result *result, struct error *e)
 {
 	const struct effects *x = ctx;
 	struct rotation written = *next;
 	struct field f[ROTATION_FIELDS];
-	struct bytes argv[6 + 2 * ROTATION_FIELDS];
+	struct bytes argv[7 + 2 * ROTATION_FIELDS];
 	struct script script;
 	struct reply *reply;
 	char was[24], limit[24], epoch[24];
@@ -145,7 +149,8 @@ store_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct ro
 	    rotation_format(&written, f) == -1)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	argv[n++] = B(ROTATION_KEY);
-	argv[n++] = bytes_of_int((int64_t)expected, was);
+	argv[n++] = bytes_of_int(expected == NULL ? 0 : (int64_t)expected->epoch, was);
+	argv[n++] = bytes_str(expected == NULL ? "" : expected->by);
 	argv[n++] = bytes_of_int(deadline, limit);
 	argv[n++] = turn ? B("1") : B("0");
 	argv[n++] = bytes_of_int((int64_t)next->epoch, epoch);

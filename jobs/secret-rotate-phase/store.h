@@ -13,7 +13,7 @@
 
 /* EX_CRITICAL for a record that cannot be read: it is never guessed, nor written over. */
 int store_record_read(void *ctx, struct rotation *r, bool *there, struct error *e);
-int store_record_put(void *ctx, uint64_t expected, int64_t deadline,
+int store_record_put(void *ctx, const struct rotation *expected, int64_t deadline,
     const struct rotation *next, bool turn, enum put_result *result, struct error *e);
 int store_turn_put(void *ctx, uint64_t epoch, const char *from, const char *to, int64_t now,
     bool *done, struct error *e);
@@ -21,6 +21,7 @@ int store_turn_put(void *ctx, uint64_t epoch, const char *from, const char *to, 
  * REPORTS_MAX the oldest are left out. */
 int store_reports_read(void *ctx, struct reports *reports, struct error *e);
 int store_report_put(void *ctx, const struct report *report, struct error *e);
-int store_heartbeat(void *ctx, const char *host, bool *named, struct error *e);
+int store_named(void *ctx, const struct hosts *hosts, const struct reports *reports,
+    struct named *named, struct error *e);
 
 #endif

@@ -38,6 +38,12 @@ clock_wall_us(void)
 	return read_us(CLOCK_REALTIME);
 }
 
+int64_t
+clock_boot_ms(void)
+{
+	return read_us(CLOCK_BOOTTIME) / 1000;
+}
+
 int
 clock_sleep_ms(int64_t ms)
 {

@@ -9,6 +9,8 @@ int64_t clock_mono_ms(void);
 int64_t clock_mono_us(void);
 int64_t clock_wall_ms(void);
 int64_t clock_wall_us(void);
+/* For how long the kernel has run, suspended or not: ms of CLOCK_BOOTTIME. */
+int64_t clock_boot_ms(void);
 
 /* Sleep ${ms}, or until a signal comes. Returns 0, or -1 when cut short. */
 int clock_sleep_ms(int64_t ms);

@@ -76,6 +76,8 @@ def execute_with_environment(path):
     env = {k: v for k, v in os.environ.items() if k not in SECRETS}
     env.update(read_environment_file(path))
     env[READY] = "1"
+    # One that comes meanwhile waits until there is a handler again: it would end us.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     os.execve(sys.executable, [sys.executable, *sys.argv], env)
 
 
@@ -277,6 +279,7 @@ def main():
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
     coordinator.live()
     if coordinator.reloading and options.env_file:
         os.environ[COUNTS] = json.dumps(coordinator.counts)

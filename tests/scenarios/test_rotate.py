@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import subprocess
 
 import pytest
 
@@ -53,7 +55,7 @@ def test_running_coordinators_reject_nothing_in_a_whole_rotation(hosts, fleet):
     hosts.quiet()
     hosts.start()
     new, seen = hosts.new_secret(), []
-    for _ in hosts.steps(rounds=40):
+    for _ in hosts.steps(rounds=40, ok=(0, 1)):   # 1: what the drain of 0s is held up by
         seen.append(hosts.phase())
         if seen[-1] == "idle":
             break
@@ -252,6 +254,86 @@ def test_a_host_that_is_down_is_waited_for(hosts, phase):
     assert len(hosts.files()) == 1
 
 
+def test_a_host_that_was_forgotten_in_the_list_keeps_a_rotation_from_starting(hosts, heartbeat):
+    for host in hosts:
+        host.set(check_command=f"echo {fingerprint(hosts.secret)} -")
+    hosts.round()
+    heartbeat("coord-1", hostname="host-a.example.org")
+    heartbeat("coord-2", hostname="-not a name-")
+    heartbeat("coord-3", hostname=socket.gethostname())
+    key = heartbeat("coord-9", hostname="host-d")
+    before = hosts.files()
+    done = hosts[0].run("--start")
+    assert done.exit == 2 and "runs on host-d, which is not in" in done.json["error"], done
+    assert hosts.files() == before and hosts.phase() == "idle"
+    hosts.r.delete(key)
+    hosts[0].run("--start")
+    assert hosts.phase() == "distribute"
+
+
+def test_names_of_containers_keep_no_rotation_from_starting(hosts, heartbeat):
+    heartbeat("coord-1", hostname="4f1c9a77d2e0")
+    hosts.start()
+
+
+def test_a_host_that_was_forgotten_can_be_overridden(hosts, heartbeat):
+    heartbeat("coord-1", hostname="host-a")
+    hosts.round()
+    done = hosts[0].run("--start")
+    assert done.exit == 2 and "runs on host-a, but no process" in done.json["error"], done
+    done = hosts[0].run("--start", "--force")
+    assert done.exit == 0 and hosts.phase() == "distribute", done
+
+
+@pytest.fixture
+def other_boot(tmp_path):
+    """A prefix for a command: as if it ran on a machine that was booted another time."""
+    fake = tmp_path / "boot_id"
+    fake.write_text("0d6c3f9e-3c0a-4b55-9d5e-2f3c1f0a7b11\n")
+    prefix = ("unshare", "--mount", "sh", "-c",
+              f"mount --bind {fake} /proc/sys/kernel/random/boot_id && exec \"$@\"", "sh")
+    if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("needs root, to mount over boot_id")
+    return prefix
+
+
+def test_two_machines_under_one_name(hosts, other_boot):
+    clone = hosts[2]
+    hosts.round()
+    done = clone.run(prefix=other_boot)
+    assert done.exit == 2 and done.findings("host-twice"), done
+    for host in hosts:
+        done = host.run("--start")
+        assert done.exit == 2 and "two machines" in done.json["error"], done
+    for host in hosts:      # each sees it, and each of the two says so again
+        assert host.run().findings("host-twice")
+        assert clone.run(prefix=other_boot).findings("host-twice")
+    # In promote nothing moves either, and what is signed is accepted everywhere.
+    forget_rival(hosts)
+    hosts.start()
+    hosts.until("promote")
+    for _ in range(3):
+        assert clone.run(prefix=other_boot).findings("host-twice")
+        hosts.round(ok=(2,))
+    assert hosts.phase() == "promote"
+    forget_rival(hosts)
+    hosts.finish()
+
+
+def forget_rival(hosts):
+    """As if host_timeout had passed since the clone was switched off."""
+    hosts.r.delete(REPORTS)
+    hosts.round()
+
+
+def test_a_host_that_was_booted_again_is_no_other(hosts, other_boot):
+    hosts.start()
+    for host in hosts:
+        hosts.age_report(host.name, 10**10)     # before this boot
+        done = host.run(prefix=other_boot)
+        assert done.exit == 0 and not done.findings(), done
+
+
 def test_a_host_that_is_gone_is_excluded(hosts, heartbeat):
     hosts.start()
     hosts.until("promote")
@@ -363,6 +445,28 @@ def test_a_rollback(hosts, phase):
     assert hosts[0].run("--rollback").exit == 2
 
 
+def test_a_rollback_that_one_host_cannot_follow_says_so_everywhere(hosts):
+    """Redis is set back while one host has dropped the old secret already."""
+    hosts.start()
+    ahead = hosts.until("retire")
+    others = [h for h in hosts if h is not ahead]
+    assert ahead.file()[1] is None and all(h.file()[1] == hosts.secret for h in others)
+    hosts.r.flushall()
+    others[0].run()
+    assert hosts.phase() == "drain"
+    assert others[0].run("--rollback").exit in (0, 1) and hosts.phase() == "hold"
+    done = ahead.run()
+    assert done.exit == 1 and "source-changed" in done.finding_codes(), done
+    assert fingerprint(hosts.secret) in done.findings("source-changed")[0]["text"]
+    for host in [*others, *hosts]:
+        done = host.run()
+        assert done.exit == 1 and ahead.name in [f["key"] for f in done.findings("host-blocks")], done
+        assert done.json["rotation"]["blocked"]
+    ahead.env_file.write_text(ahead.env_file.read_text() + f"{OTHER}={hosts.secret}\n")
+    hosts.finish(ok=(0, 1))
+    assert hosts.files() == {(hosts.secret, None)}
+
+
 @pytest.mark.long
 def test_a_rollback_under_coordinators_that_talk(hosts, fleet):
     names = [h.name for h in hosts]
@@ -374,7 +478,7 @@ def test_a_rollback_under_coordinators_that_talk(hosts, fleet):
     hosts[0].run()
     hosts.quiet()
     assert hosts[1].run("--rollback").exit == 0
-    for _ in hosts.steps(rounds=40):
+    for _ in hosts.steps(rounds=40, ok=(0, 1)):   # 1: what the drain of 0s is held up by
         if hosts.phase() == "idle":
             break
         hosts.quiet()
@@ -455,13 +559,56 @@ def test_the_old_secret_stays_while_something_needs_it(hosts, now_ms, kind):
         "senderId": "a", "receiverId": "d", "type": "wake", "timestamp": stamp}, SIGNAL))
     hosts.r.set(*signed("nobody's", "blocking:signal:e", {
         "senderId": "a", "receiverId": "e", "type": "wake", "timestamp": stamp}, SIGNAL))
-    hosts.r.hset("blocking:signal:f", "not", "a message")
     for _ in range(4):
-        hosts.round()
+        hosts.round(ok=(0, 1))
     now = rotation(hosts[0])
     assert now["phase"] == "drain" and now["waits_for"] == "pass"
     assert now["in_flight"] == {"new": 1, "old": 1, "neither": 1, "unsigned": 1, "unreadable": 0}
     assert metrics_of(hosts[0])["rotation_in_flight", "old"] == 1
+    hosts.r.delete(key)
+    hosts.finish()
+    assert hosts.files() == {(new, None)}
+
+
+@pytest.mark.parametrize("what", ["old", "old with a TTL", "large", "list"])
+def test_what_holds_the_drain_is_named(hosts, now_ms, what):
+    hosts.start()
+    hosts.until("drain")
+    key, value = message("signal", hosts.secret, now_ms())
+    if what == "list":
+        hosts.r.rpush(key, value)
+    else:
+        hosts.r.set(key, value + 70_000 * " " if what == "large" else value,
+                    ex=7200 if what == "old with a TTL" else None)
+    for _ in range(3):
+        hosts.round(ok=(0, 1))
+    for words in ((), ("--status",)):
+        done = hosts[0].run(*words)
+        assert done.exit == 1 and done.finding_codes() == ["drain-held"], done
+        held, = done.findings("drain-held")
+        assert held["key"] == key and done.json["rotation"]["blocked"], done
+        assert ("1 records" if what.startswith("old") else "1 cannot be read") in held["text"]
+        assert ("in 1h59m" if what == "old with a TTL" else "no TTL") in held["text"], done
+    assert metrics_of(hosts[0])["rotation_blocked"] == 1 and hosts.phase() == "drain"
+    hosts.r.delete(key)
+    hosts.finish()
+
+
+def test_what_comes_back_before_the_drain_ends_is_seen(hosts, now_ms):
+    """Redis restored, or a message sent again, between the first pass and the step to retire."""
+    hosts.start()
+    new = hosts.new_secret()
+    hosts.until("drain")
+    while hosts.record()["confirm"] == "0":
+        assert hosts[0].run().exit == 0
+        for host in hosts:
+            if hosts.record()["confirm"] == "0":
+                host.run()
+    key, value = message("signal", hosts.secret, now_ms())
+    hosts.r.set(key, value, ex=86400)
+    for _ in range(3):
+        hosts.round(ok=(0, 1))
+    assert hosts.phase() == "drain" and rotation(hosts[0])["waits_for"] == "pass"
     hosts.r.delete(key)
     hosts.finish()
     assert hosts.files() == {(new, None)}
@@ -472,7 +619,7 @@ def test_the_drain_is_skipped_by_who_says_so(hosts, now_ms):
     hosts.start()
     hosts.until("drain")
     hosts.r.set(*message("signal", hosts.secret, now_ms()))
-    hosts.round()
+    hosts.round(ok=(0, 1))
     done = hosts[0].run("--skip-drain")
     assert done.exit == 2 and "--yes" in done.json["error"], done
     assert "1 records in flight" in done.stderr and hosts.phase() == "drain"
@@ -579,6 +726,80 @@ def test_who_was_away_asks_the_others(hosts):
     assert hosts[0].run().exit == 0
     assert away.run("--catch-up").exit == 0
     hosts.finish()
+
+
+def test_where_nobody_is_certain_every_run_says_so(hosts):
+    hosts.start()
+    hosts.until("promote")
+    for host in hosts:
+        (host.job.rotation_dir / "record").unlink()
+    hosts.r.delete(REPORTS)
+    epoch = hosts.record()["epoch"]
+    for _ in range(3):
+        for host in hosts:
+            done = host.run()
+            assert done.exit == 75 and "not-certain" in done.finding_codes(), done
+            assert "--force" in done.json["error"] and done.json["rotation"]["blocked"], done
+    assert metrics_of(hosts[0])["rotation_blocked"] == 1
+    done = hosts[1].run("--status")
+    assert done.exit == 1 and "not-certain" in done.finding_codes(), done
+    assert hosts.record()["epoch"] == epoch
+    assert hosts[0].run("--force").exit in (0, 1)
+    hosts.finish(ok=(0, 1, 75))
+
+
+def foreign(hosts, **fields):
+    """As if Redis were that of another fleet, of the same hosts."""
+    hosts.r.hset(RECORD, mapping={"fleet": "f" * 32, "id": "f" * 32, **fields})
+    return hosts.record()
+
+
+@pytest.mark.parametrize("epoch", ["1", "90"])
+def test_a_record_of_another_fleet_is_left_alone(hosts, epoch):
+    hosts.start()
+    assert hosts.record()["fleet"] == ""    # two starts, of which Redis lost one, are one fleet
+    hosts.until("promote")
+    fleet = hosts.record()["fleet"]
+    assert fleet == hosts.record()["id"]
+    hosts.round()
+    own = hosts.r.dump(RECORD), hosts.r.dump(REPORTS)
+    other = foreign(hosts, epoch=epoch, sign="0123456789abcdef", other=hosts.record()["sign"])
+    before = snapshot(hosts.r, without=()), [(h.file(), h.copy()) for h in hosts]
+    for words in ((), ("--status",), ("--rollback",), ("--catch-up",), ("--force",)):
+        done = hosts[0].run(*words)
+        assert done.exit == 78 and "another fleet" in done.json["error"], done
+        assert "REDIS_URL" in done.json["error"] and "unix" in done.json["error"], done
+    assert (snapshot(hosts.r, without=()), [(h.file(), h.copy()) for h in hosts]) == before
+    assert hosts.record() == other
+    for key, value in zip((RECORD, REPORTS), own):
+        hosts.r.restore(key, 0, value, replace=True)
+    hosts.finish()
+    assert hosts.record()["fleet"] == fleet
+
+
+def test_without_a_copy_a_record_that_does_not_know_us_is_left_alone(hosts):
+    hosts.start()
+    hosts.finish()
+    new, foreign = hosts[0].file()[0], "0123456789abcdef" * 4
+    away = hosts[2]
+    (away.job.rotation_dir / "record").unlink()
+    away.env_file.write_text(away.env_file.read_text().replace(new, foreign))
+    for words in ((), ("--catch-up",), ("--force",)):
+        done = away.run(*words)
+        assert done.exit == 2 and "no copy" in done.json["error"], done
+        assert away.file() == (foreign, None) and b"\nepoch 0\n" in away.copy()
+    away.env_file.write_text(away.env_file.read_text().replace(foreign, hosts.secret))  # long ago
+    assert away.run("--catch-up").exit == 0
+    assert away.file() == (new, None)
+    assert b"fleet " + hosts.record()["fleet"].encode() in away.copy()
+
+
+def test_a_record_from_before_there_were_fleets_gets_one(hosts):
+    hosts.start()
+    hosts.round()
+    hosts.r.hdel(RECORD, "fleet")
+    hosts.finish()
+    assert hosts.record()["fleet"] == hosts.record()["id"]
 
 
 def test_paused(hosts):

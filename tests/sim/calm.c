@@ -27,19 +27,6 @@ mend_host(struct sim *s, struct host *h)
 		h->booting = true;
 }
 
-static uint64_t
-newest_copy(const struct sim *s)
-{
-	uint64_t newest = 0;
-	size_t i;
-
-	for (i = 0; i < s->hosts; i++) {
-		if (s->host[i].disk.copy.rotation.epoch > newest)
-			newest = s->host[i].disk.copy.rotation.epoch;
-	}
-	return newest;
-}
-
 /* A restart that brought nothing up: a person looks why, and starts them. */
 static void
 start_all(struct host *h)
@@ -66,12 +53,22 @@ start_by_hand(struct host *h)
 }
 
 /* A secret that the rotation does not know (two starts at one epoch, and Redis
- * kept the other one): a person takes it out of the file. */
+ * kept the other one): a person takes it out of the file, or, on a host that may
+ * not even start with it, sets the variables as on another one. */
 static void
 mend_file(struct sim *s, struct host *h)
 {
 	const struct rotation *r = &s->redis.record;
+	struct state state = { .known = true, .file = h->disk.file };
+	struct pair target;
+	size_t i;
 
+	if (h->booting && s->redis.there && phase_aim(r, &state, true, &target) == AIM_MISMATCH) {
+		for (i = 0; i < s->hosts; i++) {
+			if (host_running(&s->host[i]))
+				h->disk.file = s->host[i].disk.file;
+		}
+	}
 	if (!s->redis.there || h->disk.file.other[0] == '\0' ||
 	    rotation_knows(r, h->disk.file.other) || strcmp(h->disk.file.sign, r->sign) != 0)
 		return;
@@ -88,9 +85,9 @@ at_rest(const struct sim *s)
 		if (s->host[i].booting)
 			return false;
 	}
-	return (!s->redis.there && newest_copy(s) == 0) ||
+	return (!s->redis.there && sim_newest(s) == 0) ||
 	    (s->redis.there && s->redis.record.phase == PHASE_IDLE &&
-	    s->redis.record.epoch >= newest_copy(s));
+	    s->redis.record.epoch >= sim_newest(s));
 }
 
 /* The first host that the record names. */
@@ -111,12 +108,14 @@ static void
 a_round(struct sim *s, int number)
 {
 	bool trust = number > 2 * PATIENCE && s->redis.there &&
-	    s->redis.record.epoch >= newest_copy(s);
+	    s->redis.record.epoch >= sim_newest(s);
 	bool stuck = number > PATIENCE && s->redis.record.phase == PHASE_HOLD &&
 	    s->redis.record.then == PHASE_RETIRE;
 	size_t i;
 
 	for (i = 0; i < s->hosts && s->failure[0] == '\0'; i++) {
+		if (!s->host[i].up)
+			continue;
 		start_by_hand(&s->host[i]);
 		if (number > PATIENCE)
 			mend_file(s, &s->host[i]);
@@ -156,8 +155,16 @@ sim_calm(struct sim *s)
 	int number;
 
 	sim_trace(s, "calm");
-	for (i = 0; i < s->hosts; i++)
-		mend_host(s, &s->host[i]);
+	/* Who was excluded comes back once the record is there: without it, it cannot know. */
+	for (i = 0; i < s->hosts; i++) {
+		if (!s->host[i].excluded)
+			mend_host(s, &s->host[i]);
+	}
+	a_round(s, 0);
+	for (i = 0; i < s->hosts; i++) {
+		if (s->host[i].excluded)
+			mend_host(s, &s->host[i]);
+	}
 	for (number = 0; number < ROUNDS && s->failure[0] == '\0'; number++) {
 		if (at_rest(s))
 			return;

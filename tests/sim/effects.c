@@ -1,5 +1,6 @@
 #include "sim.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -38,6 +39,8 @@ effect_record_read(void *ctx, struct rotation *record, bool *there, struct error
 	(void)e;
 	*there = redis->there;
 	*record = redis->record;
+	if (sim_off(r->sim, GUARD_FLEET))
+		memset(record->fleet, 0, sizeof(record->fleet));
 	if (sim_off(r->sim, GUARD_CONFIRM) && record->phase != PHASE_IDLE &&
 	    record->phase != PHASE_RETIRE)
 		record->confirm = true;
@@ -47,8 +50,8 @@ effect_record_read(void *ctx, struct rotation *record, bool *there, struct error
 }
 
 static int
-effect_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct rotation *next,
-    bool turn, enum put_result *result, struct error *e)
+effect_record_put(void *ctx, const struct rotation *expected, int64_t deadline,
+    const struct rotation *next, bool turn, enum put_result *result, struct error *e)
 {
 	struct run *r = give_way(ctx);
 	struct sim *s = r->sim;
@@ -56,7 +59,8 @@ effect_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct r
 
 	(void)e;
 	*result = PUT_CONFLICT;
-	if ((s->redis.there ? before.epoch : 0) != expected)
+	if (s->redis.there != (expected != NULL) || (expected != NULL &&
+	    (before.epoch != expected->epoch || strcmp(before.by, expected->by) != 0)))
 		return 0;
 	*result = PUT_TOO_LATE;
 	if (deadline != 0 && s->now > deadline && !sim_off(s, GUARD_DEADLINE))
@@ -66,6 +70,7 @@ effect_record_put(void *ctx, uint64_t expected, int64_t deadline, const struct r
 		sim_check_evidence(s, &before, next);
 	s->redis.there = true;
 	s->redis.record = *next;
+	(void)snprintf(s->redis.record.by, sizeof(s->redis.record.by), "%x", ++s->writes);
 	if (!turn) {
 		memcpy(s->redis.record.turn, before.turn, sizeof(before.turn));
 		s->redis.record.turn_since = before.turn_since;
@@ -153,7 +158,7 @@ effect_report_put(void *ctx, const struct report *report, struct error *e)
 	    report->state.file.other[0] == '\0' ? "-" : report->state.file.other + 12,
 	    report->state.processes, report->state.pairs);
 	if (sim_off(r->sim, GUARD_PROCESSES))
-		reports->report[i].state.processes = reports->report[i].state.pairs = 0;
+		reports->report[i].state.pairs = 0;
 	return 0;
 }
 
@@ -208,8 +213,7 @@ effect_look_file(void *ctx, struct pair *file, struct error *e)
 
 /* The values come from the file; what it does not hold, from the source. */
 static bool
-find_value(const struct run *r, const struct rotation *record, const char *wanted,
-    char out[FINGERPRINT_SIZE])
+find_value(const struct run *r, const char *wanted, char out[FINGERPRINT_SIZE])
 {
 	const struct pair *file = &r->host->disk.file;
 	bool right = r->host->source[0] == '\0';
@@ -220,11 +224,8 @@ find_value(const struct run *r, const struct rotation *record, const char *wante
 	memcpy(out, wanted, FINGERPRINT_SIZE);
 	if (strcmp(file->sign, wanted) == 0 || strcmp(file->other, wanted) == 0)
 		return true;
-	(void)record;
-	if (right)
-		return true;
-	if (!sim_off(r->sim, GUARD_SOURCE))
-		return false;
+	if (right || !sim_off(r->sim, GUARD_SOURCE))
+		return right;
 	memcpy(out, r->host->source, FINGERPRINT_SIZE);
 	return true;
 }
@@ -237,8 +238,8 @@ effect_move_file(void *ctx, const struct rotation *record, const struct pair *ta
 	struct pair made;
 
 	(void)e;
-	*moved = find_value(r, record, target->sign, made.sign) &&
-	    find_value(r, record, target->other, made.other);
+	*moved = find_value(r, target->sign, made.sign) &&
+	    find_value(r, target->other, made.other);
 	if (!*moved)
 		return 0;
 	/* Values are read, then the file is replaced: between the two a run can be frozen. */
@@ -301,11 +302,12 @@ effect_fresh(void *ctx, char id[33], char fp[FINGERPRINT_SIZE], struct error *e)
 	const struct report *report;
 	size_t i;
 
-	/* A list that lacks a host which is not heard of either: nothing can tell. The one
-	 * who starts is taken to know of it. */
+	/* A list that lacks a host which is off, and not heard of either: nothing can tell. The
+	 * one who starts is taken to know of it. */
 	for (i = 0; i < r->sim->hosts; i++) {
 		report = reports_find(&r->sim->redis.reports, r->sim->host[i].name);
-		if (hosts_find(&r->host->hosts, r->sim->host[i].name) == r->host->hosts.n &&
+		if (!r->sim->host[i].up &&
+		    hosts_find(&r->host->hosts, r->sim->host[i].name) == r->host->hosts.n &&
 		    (report == NULL || r->sim->now - report->time >= HOUR))
 			return error_set(e, EX_CRITICAL, "the list lacks a host");
 	}
@@ -316,20 +318,26 @@ effect_fresh(void *ctx, char id[33], char fp[FINGERPRINT_SIZE], struct error *e)
 }
 
 static int
-effect_heartbeat(void *ctx, const char *name, bool *named, struct error *e)
+effect_named(void *ctx, const struct hosts *hosts, const struct reports *reports,
+    struct named *named, struct error *e)
 {
 	struct run *r = give_way(ctx);
-	size_t i;
+	const struct sim *s = r->sim;
+	size_t i, at;
 
+	(void)reports;
 	(void)e;
-	*named = false;
+	memset(named, 0, sizeof(*named));
 	/* A heartbeat lasts longer than a restart takes. */
-	for (i = 0; i < r->sim->hosts; i++) {
-		if (strcmp(r->sim->host[i].name, name) == 0 && r->sim->host[i].up)
-			*named = true;
+	for (i = 0; i < s->hosts; i++) {
+		at = hosts_find(hosts, s->host[i].name);
+		if (!s->host[i].up)
+			continue;
+		if (at < hosts->n)
+			named->host[at] = !sim_off(s, GUARD_EXCLUDE);
+		else if (!sim_off(s, GUARD_NAMED))
+			memcpy(named->stray, s->host[i].name, sizeof(s->host[i].name));
 	}
-	if (sim_off(r->sim, GUARD_EXCLUDE))
-		*named = false;
 	return 0;
 }
 
@@ -338,13 +346,15 @@ effect_pass(void *ctx, const struct rotation *record, enum pass *pass, struct er
 {
 	struct run *r = give_way(ctx);
 	const struct sim *s = r->sim;
+	const struct message *m;
 	size_t i;
 
 	(void)e;
 	*pass = PASS_CLEAN;
-	for (i = 0; i < s->messages && !sim_off(s, GUARD_DRAIN_PASS); i++) {
-		if (s->message[i].visible <= s->now && s->message[i].expires > s->now &&
-		    strcmp(s->message[i].fp, record->other) == 0)
+	for (i = 0; i < s->redis.messages && !sim_off(s, GUARD_DRAIN_PASS); i++) {
+		m = &s->redis.message[i];
+		if (m->visible <= s->now && m->expires > s->now &&
+		    strcmp(m->fp, record->other) == 0)
 			*pass = PASS_DIRTY;
 	}
 	return 0;
@@ -355,7 +365,7 @@ effect_note(void *ctx, enum flow_note note, const struct flow_view *v)
 {
 	static const char *const names[] = {
 		[NOTE_PUT_BACK] = "put back", [NOTE_FORKED] = "forked",
-		[NOTE_NOT_VOUCHED] = "not vouched for", [NOTE_MISMATCH] = "mismatch",
+		[NOTE_MISMATCH] = "mismatch",
 		[NOTE_SOURCE] = "source changed", [NOTE_NOT_ACTIVE] = "not active",
 		[NOTE_TURN_KEPT] = "turn kept", [NOTE_TURN_OTHER] = "not its turn",
 		[NOTE_PHASE] = NULL,
@@ -384,7 +394,7 @@ const struct flow_ops sim_ops = {
 	.restart = effect_restart,
 	.settle = effect_settle,
 	.fresh = effect_fresh,
-	.heartbeat = effect_heartbeat,
+	.named = effect_named,
 	.pass = effect_pass,
 	.note = effect_note,
 };

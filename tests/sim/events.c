@@ -2,14 +2,8 @@
 
 #include <string.h>
 
-/* What happens often, in four moods: nothing more than else; Redis is lost;
- * hosts go and come; runs are killed and frozen. */
-enum mood { MOOD_PLAIN, MOOD_REDIS, MOOD_HOSTS, MOOD_RUNS, MOODS };
-
-/* ---- what happens ---- */
-
-static struct host *
-some_host(struct sim *s)
+struct host *
+sim_host(struct sim *s)
 {
 	return &s->host[sim_random(s, s->hosts)];
 }
@@ -17,7 +11,7 @@ some_host(struct sim *s)
 static void
 event_step_run(struct sim *s)
 {
-	struct host *h = some_host(s);
+	struct host *h = sim_host(s);
 	struct run *r;
 	size_t i;
 
@@ -33,7 +27,7 @@ event_step_run(struct sim *s)
 static void
 event_begin_run(struct sim *s)
 {
-	struct host *h = some_host(s);
+	struct host *h = sim_host(s);
 
 	if (h->up)
 		sim_run_begin(s, h, ORDER_NONE, NULL, h->booting);
@@ -48,14 +42,15 @@ event_time(struct sim *s)
 		s->now += 1 + (int64_t)sim_random(s, MINUTE);
 	else if (kind < 98)
 		s->now += (int64_t)sim_random(s, 20 * MINUTE);
-	else
+	else if (!sim_one_is_outside(s))
 		s->now += (int64_t)sim_random(s, 14 * HOUR);
+	sim_hear_outside(s);
 }
 
 static void
 event_freeze_or_crash(struct sim *s)
 {
-	struct host *h = some_host(s);
+	struct host *h = sim_host(s);
 	struct run *r = &h->run[sim_random(s, SIM_RUNS)];
 
 	if (!r->active)
@@ -73,7 +68,7 @@ event_freeze_or_crash(struct sim *s)
 static void
 event_process(struct sim *s)
 {
-	struct host *h = some_host(s);
+	struct host *h = sim_host(s);
 	struct process *p = &h->process[sim_random(s, h->processes)];
 	size_t i;
 
@@ -98,30 +93,31 @@ event_process(struct sim *s)
 static void
 read_message(struct sim *s)
 {
-	size_t i = s->messages == 0 ? 0 : sim_random(s, s->messages);
+	size_t i = s->redis.messages == 0 ? 0 : sim_random(s, s->redis.messages);
 
-	if (i < s->messages && s->message[i].visible <= s->now)
-		s->message[i].expires = s->now;
+	if (i < s->redis.messages && s->redis.message[i].visible <= s->now)
+		s->redis.message[i].expires = s->now;
 }
 
 static void
 event_message(struct sim *s)
 {
-	struct host *h = some_host(s);
+	struct host *h = sim_host(s);
 	struct process *p = &h->process[sim_random(s, h->processes)];
 	struct message *m;
 	size_t i;
 
 	read_message(s);
-	if (p->state != PROCESS_RUNNING)
+	/* What one signs that was excluded is owed to nobody. */
+	if (p->state != PROCESS_RUNNING || sim_is_outside(s, h))
 		return;
-	for (i = 0; i < s->messages && s->message[i].expires > s->now; i++)
+	for (i = 0; i < s->redis.messages && s->redis.message[i].expires > s->now; i++)
 		;
 	if (i == SIM_MESSAGES)
 		i = sim_random(s, SIM_MESSAGES);
-	else if (i == s->messages)
-		s->messages++;
-	m = &s->message[i];
+	else if (i == s->redis.messages)
+		s->redis.messages++;
+	m = &s->redis.message[i];
 	memcpy(m->fp, p->env.sign, FINGERPRINT_SIZE);
 	m->visible = s->now;
 	if (sim_chance(s, 5)) {
@@ -132,98 +128,6 @@ event_message(struct sim *s)
 		if (sim_chance(s, 30))
 			m->visible += (int64_t)sim_random(s, HOUR);
 		m->expires = m->visible + (int64_t)sim_random(s, 24 * HOUR);
-	}
-}
-
-static void
-host_down(struct sim *s, struct host *h)
-{
-	size_t i;
-
-	sim_trace(s, "%s: down", h->name);
-	h->up = h->booting = h->hurt = h->restart_pending = false;
-	h->away_since = s->now;
-	host_kill_processes(h);
-	for (i = 0; i < SIM_RUNS; i++)
-		sim_run_abandon(&h->run[i]);
-	if (sim_off(s, GUARD_COPY_SYNC))
-		h->disk.copy = h->synced;
-}
-
-static void
-redis_restore(struct sim *s, const struct redis *snapshot)
-{
-	s->redis_lost = true;
-	s->redis = *snapshot;
-	sim_trace(s, "redis restored: epoch %llu %s", (unsigned long long)s->redis.record.epoch,
-	    phase_name(s->redis.record.phase));
-}
-
-/* A host whose disk was restored, or that was excluded and comes back, knows
- * nothing, and where Redis has lost the record too, or has one from before the
- * rotation, it cannot even see that there is one. That takes a person: the man
- * page says so. Here the two do not come together. */
-static bool
-shows_nothing(const struct redis *redis)
-{
-	return !redis->there || redis->record.phase == PHASE_IDLE;
-}
-
-static bool
-one_is_ignorant(const struct sim *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->hosts; i++) {
-		if (s->host[i].ignorant)
-			return true;
-	}
-	return false;
-}
-
-static void
-event_host(struct sim *s)
-{
-	struct host *h = some_host(s);
-	const struct redis *snapshot = &s->snapshot[sim_random(s, SIM_SNAPSHOTS)];
-
-	if (h->up && sim_chance(s, 25)) {
-		host_down(s, h);
-	} else if (!h->up && (!h->excluded || (sim_chance(s, 30) && s->redis.there))) {
-		/* Set up again from an old backup: that takes longer than host_timeout. */
-		if (s->now - h->away_since > HOUR && sim_chance(s, 30) && s->redis.there) {
-			h->disk = h->image;
-			h->ignorant = true;
-			sim_trace(s, "%s: disk restored", h->name);
-		}
-		h->up = h->booting = true;
-		h->ignorant |= h->excluded;
-		/* The worst moment for it. */
-		if (h->ignorant && !shows_nothing(snapshot) && s->seed % MOODS == MOOD_HOSTS)
-			redis_restore(s, snapshot);
-		sim_trace(s, "%s: boots", h->name);
-		if (sim_off(s, GUARD_CATCH_UP))
-			host_start_coordinators(h);
-	} else if (h->up) {
-		h->image = h->disk;
-	}
-}
-
-static void
-event_redis(struct sim *s)
-{
-	struct redis *snapshot = &s->snapshot[sim_random(s, SIM_SNAPSHOTS)];
-
-	if (sim_chance(s, 60)) {
-		*snapshot = s->redis;
-	} else if (one_is_ignorant(s) && shows_nothing(snapshot)) {
-		return;
-	} else if (sim_chance(s, 50)) {
-		redis_restore(s, snapshot);
-	} else if (!one_is_ignorant(s) && sim_chance(s, 50)) {
-		s->redis_lost = true;
-		memset(&s->redis, 0, sizeof(s->redis));
-		sim_trace(s, "redis flushed");
 	}
 }
 
@@ -240,6 +144,7 @@ quiet(struct sim *s, int rounds)
 		}
 		event_message(s);
 		s->now += MINUTE + (int64_t)sim_random(s, 14 * MINUTE);
+		sim_hear_outside(s);
 	}
 }
 
@@ -247,27 +152,8 @@ static void
 event_quiet(struct sim *s)
 {
 	quiet(s, 1 + (int)sim_random(s, 6));
-	if (s->redis.record.phase == PHASE_DRAIN && sim_chance(s, 50))
+	if (s->redis.record.phase == PHASE_DRAIN && sim_chance(s, 50) && !sim_one_is_outside(s))
 		s->now += 25 * HOUR;
-}
-
-/* The power goes and comes again, for the hosts and for Redis. */
-static void
-event_power_cut(struct sim *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->hosts; i++) {
-		if (s->host[i].up)
-			host_down(s, &s->host[i]);
-	}
-	if (s->snapshot[0].there && !one_is_ignorant(s))
-		redis_restore(s, &s->snapshot[0]);
-	s->now += (int64_t)sim_random(s, 2 * HOUR);
-	for (i = 0; i < s->hosts; i++) {
-		if (!s->host[i].excluded)
-			s->host[i].up = s->host[i].booting = true;
-	}
 }
 
 /* Nobody is excluded twice, nor two hosts in one rotation: hosts that were
@@ -275,7 +161,7 @@ event_power_cut(struct sim *s)
 static void
 order_exclusion(struct sim *s, struct host *from)
 {
-	struct host *h = some_host(s);
+	struct host *h = sim_host(s);
 	size_t i;
 
 	for (i = 0; i < s->hosts; i++) {
@@ -291,7 +177,7 @@ order_exclusion(struct sim *s, struct host *from)
 static void
 event_order(struct sim *s)
 {
-	struct host *h = some_host(s);
+	struct host *h = sim_host(s);
 	const struct rotation *r = &s->redis.record;
 
 	if (!h->up || h->booting || !sim_run_possible(s, h))
@@ -315,7 +201,7 @@ event_order(struct sim *s)
 static void
 event_source(struct sim *s)
 {
-	struct host *h = some_host(s);
+	struct host *h = sim_host(s);
 
 	if (h->source[0] != '\0')
 		h->source[0] = '\0';
@@ -337,6 +223,7 @@ static const struct {
 	{ { 8, 40, 16, 24 }, event_redis },
 	{ { 25, 25, 25, 25 }, event_order },
 	{ { 4, 4, 4, 4 }, event_source },
+	{ { 1, 1, 1, 1 }, event_foreign },
 	{ { 12, 12, 12, 12 }, event_quiet },
 	{ { 0, 2, 2, 0 }, event_power_cut },
 };

@@ -70,8 +70,8 @@ sim_run_begin(struct sim *s, struct host *h, enum order order, const char *argum
 	r->settings = (struct flow_settings){
 		.phase = { .soak = HOUR, .drain = sim_off(s, GUARD_DRAIN_TIME) ? 0 : 25 * HOUR,
 		    .host_timeout = HOUR, .max_age = 2000 * HOUR, .tolerance = 5 * SECOND },
-		.self = h->name, .list = h->list, .catch_up = catch_up,
-		.trust = sim_off(s, GUARD_VOUCH),
+		.self = h->name, .machine = h->name, .boot = "", .list = h->list, .catch_up = catch_up,
+		.trust = sim_off(s, GUARD_VOUCH), .redis = "redis", .state_dir = "",
 	};
 	r->steering.sure = sim_off(s, GUARD_EXCLUDE);
 	if (getcontext(&r->context) == -1)
@@ -86,11 +86,12 @@ sim_run_begin(struct sim *s, struct host *h, enum order order, const char *argum
 }
 
 void
-host_start_coordinators(struct host *h)
+host_start_coordinators(struct sim *s, struct host *h)
 {
 	size_t i;
 
-	h->booting = h->ignorant = false;
+	h->booting = false;
+	h->ignorant &= h->disk.copy.rotation.epoch < sim_newest(s);
 	h->synced = h->disk.copy;
 	for (i = 0; i < h->processes; i++)
 		process_start(h, &h->process[i], false);
@@ -109,7 +110,7 @@ sim_run_resume(struct run *r)
 	if (r->result == -1)
 		sim_trace(r->sim, "%s: %s", r->host->name, r->error.text);
 	if (r->settings.catch_up && r->host->booting && r->result == 0)
-		host_start_coordinators(r->host);
+		host_start_coordinators(r->sim, r->host);
 }
 
 void

@@ -34,9 +34,11 @@ enum safeguard {
 	GUARD_SOURCE,     /* a secret that is not the record's is not installed */
 	GUARD_EXCLUDE,    /* a host that runs something cannot be excluded */
 	GUARD_LISTS,      /* a start needs the same list everywhere, and no unlisted host */
+	GUARD_NAMED,      /* nor one that a heartbeat names */
 	GUARD_HOLD,       /* an abort goes through hold */
 	GUARD_CATCH_UP,   /* a host that was away brings its file up to date before it starts */
 	GUARD_VOUCH,      /* a host that was away asks the others whether the record is the latest */
+	GUARD_FLEET,      /* a record of another fleet is not taken for this one's */
 	GUARD_TURN,       /* one host restarts at a time */
 	GUARDS
 };
@@ -52,10 +54,17 @@ extern const char *const guard_names[GUARDS];
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 
+struct message {
+	char fp[FINGERPRINT_SIZE];
+	int64_t visible, expires;
+};
+
 struct redis {
 	bool there;
 	struct rotation record;
 	struct reports reports;
+	struct message message[SIM_MESSAGES];
+	size_t messages;
 };
 
 enum process_state { PROCESS_NONE, PROCESS_STARTING, PROCESS_RUNNING };
@@ -107,24 +116,17 @@ struct host {
 	struct run run[SIM_RUNS];
 };
 
-struct message {
-	char fp[FINGERPRINT_SIZE];
-	int64_t visible, expires;
-};
-
 struct sim {
 	uint64_t seed, random;
 	unsigned off;               /* safeguards that are switched off, a bit each */
 	bool trace;
 	int64_t now;
 	int step;
-	unsigned secrets;           /* made so far */
+	unsigned secrets, writes;   /* made so far */
 	struct redis redis, snapshot[SIM_SNAPSHOTS];
 	bool redis_lost;            /* at least once */
 	struct host host[SIM_HOSTS];
 	size_t hosts;
-	struct message message[SIM_MESSAGES];
-	size_t messages;
 	struct run *running;        /* the coroutine that is on */
 	ucontext_t scheduler;
 	int ended;                  /* rotations that came to their end */
@@ -153,6 +155,8 @@ void process_start(struct host *h, struct process *p, bool slow);
 /* What was starting is there. */
 void process_up(struct host *h, struct process *p);
 bool host_running(const struct host *h);
+/* The epoch of the newest copy that any host has. */
+uint64_t sim_newest(const struct sim *s);
 
 /* effects.c: the effects of a run, each a point at which it can be stopped. */
 extern const struct flow_ops sim_ops;
@@ -166,9 +170,27 @@ void sim_run_abandon(struct run *r);
 void sim_run_whole(struct sim *s, struct host *h, enum order order, bool trust);
 bool sim_run_possible(struct sim *s, struct host *h);
 /* The coordinators of a host that boots start. */
-void host_start_coordinators(struct host *h);
+void host_start_coordinators(struct sim *s, struct host *h);
+
+/* What happens often, in four moods: nothing more than else; Redis is lost;
+ * hosts go and come; runs are killed and frozen. */
+enum mood { MOOD_PLAIN, MOOD_REDIS, MOOD_HOSTS, MOOD_RUNS, MOODS };
+
+/* losses.c: things that get lost. */
+void event_host(struct sim *s);
+void event_redis(struct sim *s);
+/* The power goes and comes again, for the hosts and for Redis. */
+void event_power_cut(struct sim *s);
+/* One run goes to the Redis of another fleet, of the same hosts and the same secret. */
+void event_foreign(struct sim *s);
+/* Was ${h}, or some host, excluded, and runs all the same? Nothing but its own runs speak for it. */
+bool sim_is_outside(const struct sim *s, const struct host *h);
+bool sim_one_is_outside(const struct sim *s);
+/* Such a host is waited for only as long as it reports: its timer goes on. */
+void sim_hear_outside(struct sim *s);
 
 /* events.c: one random step of the world. */
+struct host *sim_host(struct sim *s);
 void sim_event(struct sim *s);
 /* From now on nothing goes wrong any more: does what was begun come to its end? */
 void sim_calm(struct sim *s);

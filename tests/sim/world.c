@@ -13,6 +13,7 @@ const char *const guard_names[GUARDS] = {
 	[GUARD_DRAIN_PASS] = "drain-pass", [GUARD_SOURCE] = "source",
 	[GUARD_EXCLUDE] = "exclude", [GUARD_LISTS] = "lists", [GUARD_HOLD] = "hold",
 	[GUARD_CATCH_UP] = "catch-up", [GUARD_VOUCH] = "vouch", [GUARD_TURN] = "turn",
+	[GUARD_FLEET] = "fleet", [GUARD_NAMED] = "named",
 };
 
 bool
@@ -109,6 +110,19 @@ process_up(struct host *h, struct process *p)
 	h->changed = true;
 }
 
+uint64_t
+sim_newest(const struct sim *s)
+{
+	uint64_t newest = 0;
+	size_t i;
+
+	for (i = 0; i < s->hosts; i++) {
+		if (s->host[i].disk.copy.rotation.epoch > newest)
+			newest = s->host[i].disk.copy.rotation.epoch;
+	}
+	return newest;
+}
+
 /* ---- what always has to be true ---- */
 
 static void
@@ -134,12 +148,14 @@ check_against(struct sim *s, const struct host *ha, const struct process *a)
 static void
 check_messages(struct sim *s, const struct host *h, const struct process *p)
 {
+	const struct message *m;
 	size_t i;
 
-	for (i = 0; i < s->messages; i++) {
-		if (s->message[i].expires > s->now && !pair_accepts(&p->env, s->message[i].fp))
+	for (i = 0; i < s->redis.messages; i++) {
+		m = &s->redis.message[i];
+		if (m->expires > s->now && !pair_accepts(&p->env, m->fp))
 			sim_fail(s, "a record in flight, signed with %s, is not accepted on %s",
-			    s->message[i].fp + 12, h->name);
+			    m->fp + 12, h->name);
 	}
 }
 

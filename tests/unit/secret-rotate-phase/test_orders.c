@@ -103,6 +103,60 @@ START_TEST(starting)
 }
 END_TEST
 
+static const struct {
+	const char *what;
+	bool named[2];
+	const char *stray, *state, *wanted;
+} heartbeats[] = {
+	{ "both", { true, true }, "", "a-:a-", NULL },
+	{ "none", { false, false }, "", "a-:a-", NULL },
+	{ "names of another kind", { false, false }, "4f1c9a", "a-:a-", NULL },
+	{ "a stray one", { true, false }, "h7", "a-:a-", "h7, which is not in" },
+	{ "on a host that sees none", { false, true }, "", "a-", "runs on h1, but no process" },
+	{ "on one that could not look", { false, true }, "", "?", NULL },
+	{ "none there, none seen", { true, false }, "", "a-", NULL },
+};
+
+START_TEST(named)
+{
+	struct rotation r = make_rotation(PHASE_IDLE, "a-", 2);
+	struct named said = { .host = { heartbeats[_i].named[0], heartbeats[_i].named[1] } };
+	struct reports reports = { .n = 2 };
+	struct error e = { 0 };
+
+	(void)strcpy(said.stray, heartbeats[_i].stray);
+	reports.report[0] = make_report(&r, 0, "a-:a-");
+	reports.report[1] = make_report(&r, 1, heartbeats[_i].state);
+	if (heartbeats[_i].wanted == NULL) {
+		ck_assert_msg(order_start_named(&r.hosts, &reports, &said, &e) == 0, "%s", e.text);
+		return;
+	}
+	ck_assert_int_eq(order_start_named(&r.hosts, &reports, &said, &e), -1);
+	ck_assert_int_eq(e.exit, EX_CRITICAL);
+	ck_assert_msg(strstr(e.text, heartbeats[_i].wanted) != NULL, "%s", e.text);
+}
+END_TEST
+
+/* Whose coordinators a restart did not bring back keeps its turn from one rotation to the next. */
+START_TEST(turn_is_kept)
+{
+	struct rotation r = make_rotation(PHASE_IDLE, "a-", 2), next;
+	struct start start = { .hosts = &r.hosts, .list = r.list, .self = "h0" };
+	struct error e = { 0 };
+
+	(void)strcpy(r.turn, "h1");
+	r.turn_since = 5;
+	ck_assert_int_eq(order_start(&r, &start, r.id, "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", NOW,
+	    &next, &e), 0);
+	ck_assert_str_eq(next.turn, "h1");
+	ck_assert_int_eq(next.turn_since, 5);
+	(void)strcpy(r.turn, "h7");
+	ck_assert_int_eq(order_start(&r, &start, r.id, "aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", NOW,
+	    &next, &e), 0);
+	ck_assert_str_eq(next.turn, "");
+}
+END_TEST
+
 START_TEST(due)
 {
 	struct rotation r = make_rotation(PHASE_IDLE, "a-", 2);
@@ -226,6 +280,8 @@ suite_orders(void)
 	TCase *t = tcase_create("orders");
 
 	tcase_add_loop_test(t, starting, 0, COUNT(starts));
+	tcase_add_loop_test(t, named, 0, COUNT(heartbeats));
+	tcase_add_test(t, turn_is_kept);
 	tcase_add_test(t, due);
 	tcase_add_loop_test(t, order, 0, COUNT(orders));
 	tcase_add_loop_test(t, exclude, 0, COUNT(excludes));

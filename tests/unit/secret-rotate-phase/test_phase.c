@@ -186,8 +186,12 @@ static const struct {
 	    "=ba", PASS_DIRTY, WAIT_PASS, 0, "", false },
 	{ "drain: clean, a second look", PHASE_DRAIN, 0, "ba", false, false, 25 * HOUR,
 	    "=ba:ba", "=ba", PASS_CLEAN, WAIT_NONE, PHASE_DRAIN, "ba", true },
+	{ "drain: looks again before it goes", PHASE_DRAIN, 0, "ba", true, false, 25 * HOUR,
+	    "=ba:ba", "=ba", PASS_NOT_MADE, WAIT_PASS, 0, "", false },
+	{ "drain: came back since", PHASE_DRAIN, 0, "ba", true, false, 25 * HOUR, "=ba:ba",
+	    "=ba", PASS_DIRTY, WAIT_PASS, 0, "", false },
 	{ "drain: over", PHASE_DRAIN, 0, "ba", true, false, 25 * HOUR, "=ba:ba", "=ba",
-	    PASS_NOT_MADE, WAIT_NONE, PHASE_RETIRE, "ba", false },
+	    PASS_CLEAN, WAIT_NONE, PHASE_RETIRE, "ba", false },
 	{ "drain: somebody accepts less, but signs right", PHASE_DRAIN, 0, "ba", false, false,
 	    26 * HOUR, "=ba:b-", "=ba", PASS_CLEAN, WAIT_HOSTS, 0, "", false },
 	{ "drain: a process signs with the old one", PHASE_DRAIN, 0, "ba", true, false, HOUR,
@@ -316,6 +320,82 @@ static const struct {
 	{ "two changes to one epoch", 7, 7, true, MERGE_REDIS, true },
 };
 
+static const struct {
+	const char *what, *last, *own;
+	int64_t time, rival, wanted;
+} rivals[] = {
+	{ "our own", "a", "a", NOW, 0, 0 },
+	{ "before our boot", "b", "a", NOW - 2 * HOUR, 0, 0 },
+	{ "since our boot", "b", "a", NOW - MIN, 0, NOW - MIN },
+	{ "seen before", "a", "a", NOW, NOW - 5 * MIN, NOW - 5 * MIN },
+	{ "and again", "b", "a", NOW - MIN, NOW - 5 * MIN, NOW - MIN },
+	{ "seen before our boot", "b", "a", NOW - 2 * HOUR, NOW - 3 * HOUR, NOW - 3 * HOUR },
+	{ "its boot is not known", "", "a", NOW, 0, 0 },
+	{ "ours is not", "b", "", NOW, 0, 0 },
+};
+
+START_TEST(rival)
+{
+	struct rotation r = make_rotation(PHASE_PROMOTE, "ba", 2);
+	struct reports reports = { .n = 2 };
+	struct report *last = &reports.report[1];
+	struct census census;
+
+	reports.report[0] = make_report(&r, 0, "ba:ba");
+	*last = make_report(&r, 1, "ba:ba");
+	(void)strcpy(last->boot, rivals[_i].last);
+	last->time = rivals[_i].time;
+	last->rival = rivals[_i].rival;
+	ck_assert_msg(phase_rival(last, rivals[_i].own, NOW - HOUR) == rivals[_i].wanted, "%s",
+	    rivals[_i].what);
+	ck_assert(phase_rival(NULL, rivals[_i].own, NOW - HOUR) == 0);
+	last->time = NOW;
+	last->rival = rivals[_i].wanted;
+	phase_census(&r, &reports, &make_settings, NOW, &census);
+	ck_assert_int_eq(census.row[1].standing,
+	    rivals[_i].wanted > NOW - HOUR ? STANDING_TWICE : STANDING_GOOD);
+	ck_assert_int_eq(census.row[0].standing, STANDING_GOOD);
+}
+END_TEST
+
+START_TEST(merge_of_two_fleets)
+{
+	struct rotation redis = make_rotation(PHASE_PROMOTE, "ba", 2), copy = redis;
+	bool forked;
+
+	memset(redis.fleet, 'a', 32);
+	memset(copy.fleet, 'b', 32);
+	for (redis.epoch = 5; redis.epoch < 10; redis.epoch++)
+		ck_assert(phase_merge(&redis, &copy, &forked) == MERGE_FOREIGN);
+	/* From before it was kept; never a rotation. */
+	memset(copy.fleet, 0, sizeof(copy.fleet));
+	ck_assert(phase_merge(&redis, &copy, &forked) == MERGE_REDIS);
+	memset(&copy, 0, sizeof(copy));
+	ck_assert(phase_merge(&redis, &copy, &forked) == MERGE_REDIS);
+}
+END_TEST
+
+START_TEST(fleet_is_bound_when_all_agree)
+{
+	struct rotation r = make_rotation(PHASE_DISTRIBUTE, "ab", 2);
+	struct census c = { .n = 0 };
+	struct decision d;
+
+	memset(r.id, '1', 32);
+	phase_decide(&r, &c, &make_settings, PASS_NOT_MADE, r.since + 2 * HOUR, &d);
+	ck_assert(d.wait == WAIT_NONE && d.next.confirm);
+	ck_assert_str_eq(d.next.fleet, "");
+	r = d.next;
+	phase_decide(&r, &c, &make_settings, PASS_NOT_MADE, r.since + 2 * HOUR, &d);
+	ck_assert(d.next.phase == PHASE_PROMOTE);
+	ck_assert_str_eq(d.next.fleet, r.id);
+	/* The next rotation's id is another, its fleet is not. */
+	memset(r.fleet, '2', 32);
+	phase_decide(&r, &c, &make_settings, PASS_NOT_MADE, r.since + 2 * HOUR, &d);
+	ck_assert_str_eq(d.next.fleet, r.fleet);
+}
+END_TEST
+
 START_TEST(merge)
 {
 	struct rotation redis = make_rotation(PHASE_PROMOTE, "ba", 2), copy = redis;
@@ -408,6 +488,9 @@ suite_phase(void)
 	tcase_add_loop_test(t, move, 0, COUNT(moves));
 	tcase_add_test(t, unlisted);
 	tcase_add_loop_test(t, merge, 0, COUNT(merges));
+	tcase_add_loop_test(t, rival, 0, COUNT(rivals));
+	tcase_add_test(t, merge_of_two_fleets);
+	tcase_add_test(t, fleet_is_bound_when_all_agree);
 	tcase_add_loop_test(t, may_act, 0, COUNT(acts));
 	tcase_add_test(t, neighbours);
 	suite_add_tcase(s, t);

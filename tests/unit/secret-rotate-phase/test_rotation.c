@@ -112,6 +112,11 @@ START_TEST(report_text)
 	struct buf text = { 0 }, cut = { 0 };
 	size_t n;
 
+	if (_i > 0) {
+		(void)strcpy(a.machine, "host-0.example.org");
+		memset(a.boot, 'b', 32);
+		a.rival = _i;
+	}
 	report_format(&a, &text);
 	ck_assert(report_parse(buf_view(&text), &b));
 	strcpy(b.host, a.host);
@@ -131,7 +136,7 @@ END_TEST
 
 START_TEST(random_reports)
 {
-	static const char alphabet[] = "1 0-aknown unk9f";
+	static const char alphabet[] = "2 0-aknown unk9f";
 	unsigned seed = (unsigned)time(NULL);
 	struct report r;
 	char text[80];

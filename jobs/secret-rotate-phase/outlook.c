@@ -165,6 +165,8 @@ row_finding(const struct outlook *o, const struct census_row *row)
 		    "none" : row->report->state.file.sign, o->v->rotation.sign);
 		break;
 	case TROUBLE_TWICE:
+		if (row->report == NULL)
+			break;
 		duration_human(o->now - row->report->rival, age, sizeof(age));
 		result_finding(result, "host-twice", SEVERITY_CRITICAL, host,
 		    "two machines report under this name (now %s; the other one %s ago): nothing moves until "

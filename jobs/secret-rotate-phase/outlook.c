@@ -73,7 +73,6 @@ outlook_trouble(const struct outlook *o, const struct census_row *row)
 	case STANDING_AHEAD:
 	case STANDING_LIST:
 	case STANDING_UNKNOWN:
-		return TROUBLE_BLOCKS;
 	case STANDING_FILE: /* it reports after it has moved its file */
 		return TROUBLE_BLOCKS;
 	default:

@@ -30,6 +30,7 @@ struct config_option {
 	int64_t min, max;           /* CONFIG_INT, DURATION (ms), SIZE (bytes) */
 	const char *const *choices; /* CONFIG_ENUM, NULL-terminated */
 	bool secret;                /* never printed: "(set)" or "(not set)"; not by --set */
+	bool list;                  /* CONFIG_STRING: words, with which indented lines go on */
 	/* CONFIG_STRING, may be NULL: -1 with ${why} if the value is none for this option. It is not
 	 * shown then: it can hold a password. */
 	int (*check)(const char *value, struct error *why);
@@ -56,8 +57,8 @@ int config_defaults(const struct config_option *table, void *settings, struct er
  * sentence "FILE:LINE: [section] key: found X, expected Y": an unknown section
  * or key (with the nearest known name), a duplicate, a value that its row does
  * not take, trailing text, a line too long for inih, a line that is neither
- * section, option nor comment, an indented continuation, a NUL byte, a
- * directory or other special file. A missing file is an error only if
+ * section, option nor comment, an indented line that goes on with no list, a NUL
+ * byte, a directory or other special file. A missing file is an error only if
  * ${must_exist}. A value ends at the line's end; " ;" begins a comment, but not
  * behind the value of a CONFIG_STRING, where it is refused: it would cut a
  * shell command in two. A pattern replaces one of the same name that

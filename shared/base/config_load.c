@@ -26,6 +26,8 @@ struct loader {
 	int line;          /* number of the last line that was given out */
 	char section[NAME_SHOWN + 1];
 	bool in_section;
+	const struct config_option *list; /* the last option, if it is a list ... */
+	bool goes_on;                     /* ... and the present line goes on with it */
 	struct map *seen;  /* "section\nkey" -> int line */
 	struct error *error;
 	bool failed;
@@ -126,6 +128,7 @@ check_section(struct loader *l, struct bytes line)
 	struct bytes name = { line.p + 1, end - 1 }, rest;
 
 	l->in_section = false;
+	l->list = NULL;
 	if (end == line.n) {
 		refuse(l, EX_CONFIG, first_word(line), "found a section without \"]\", expected [section]");
 		return;
@@ -174,12 +177,27 @@ check_option(struct loader *l, struct bytes line)
 	(void)memcpy(name, key.p, key.n);
 	name[key.n] = '\0';
 	o = config_find(l->table, l->section, name);
+	l->list = o != NULL && o->list ? o : NULL;
 	if (o == NULL)
 		refuse_unknown(l, l->section, name);
 	else if (o->type == CONFIG_STRING && comment_at(line) < line.n)
 		/* Half a shell command would be worse than none. */
 		refuse(l, EX_CONFIG, key, "found \" ;\", which would cut the value, expected the "
 		    "comment on a line of its own, or \";\" without a blank before it");
+}
+
+/* A line with a blank before it: inih joins it to the last option. */
+static void
+check_indented(struct loader *l, struct bytes line)
+{
+	const struct bytes key = first_word(key_of(line));
+
+	l->goes_on = l->list != NULL && bytes_find(line, '=', 0) == line.n;
+	if (!l->goes_on)
+		refuse(l, EX_CONFIG, key, "found an indented line, expected no blank before it "
+		    "(it would be joined to the line before)");
+	else if (comment_at(trimmed(line)) < trimmed(line).n)
+		refuse(l, EX_CONFIG, key, "found \" ;\", expected the comment on a line of its own");
 }
 
 /* Look at one line; false if inih has nothing to do with it. */
@@ -190,6 +208,7 @@ check_line(struct loader *l, struct bytes line, size_t longest)
 	struct buf what = { 0 };
 	size_t i;
 
+	l->goes_on = false;
 	if (inner.n == 0 || inner.p[0] == '#' || inner.p[0] == ';')
 		return false;
 	for (i = 0; i < line.n; i++) {
@@ -201,13 +220,12 @@ check_line(struct loader *l, struct bytes line, size_t longest)
 		    buf_cstr(&what));
 		goto done;
 	}
-	if (inner.p != line.p) {
-		refuse(l, EX_CONFIG, key, "found an indented line, expected no blank before it "
-		    "(it would be joined to the line before)");
-	} else if (line.n > longest) {
+	if (line.n > longest) {
 		buf_printf(&what, "found a line of %zu characters, expected at most %zu", line.n,
 		    longest);
 		refuse(l, EX_CONFIG, key, what.failed ? "the line is too long" : buf_cstr(&what));
+	} else if (inner.p != line.p) {
+		check_indented(l, line);
 	} else if (line.p[0] == '[') {
 		check_section(l, line);
 	} else {
@@ -280,15 +298,24 @@ take(void *cookie, const char *section, const char *key, const char *value)
 {
 	struct loader *l = cookie;
 	const struct config_option *o = config_find(l->table, section, key);
-	struct buf why = { 0 };
+	struct buf why = { 0 }, all = { 0 };
 
-	if (o == NULL || note(l, section, key) == -1)
+	if (o == NULL || (!l->goes_on && note(l, section, key) == -1))
 		return 0;
-	if (config_assign(o, l->settings, key, value, &why) == -1)
+	if (l->goes_on) {
+		buf_str(&all, *config_string(o, l->settings));
+		buf_str(&all, all.n > 0 ? " " : "");
+		buf_str(&all, value);
+		value = buf_cstr(&all);
+	}
+	if (all.failed)
+		refuse(l, EX_SOFTWARE, bytes_str(key), "no memory");
+	else if (config_assign(o, l->settings, key, value, &why) == -1)
 		refuse(l, why.failed ? EX_SOFTWARE : EX_CONFIG, bytes_str(key),
 		    why.failed ? "no memory" : buf_cstr(&why));
 	/* It can have shown the value of a secret to nobody, but held it. */
 	buf_wipe(&why);
+	buf_free(&all);
 	return l->failed ? 0 : 1;
 }
 

@@ -38,6 +38,23 @@ print_line(const char *key, const char *value, FILE *out)
 		fprintf(out, "%s =%s%s\n", key, value[0] == ';' ? "" : " ", value);
 }
 
+/* "key = word word", and as many indented lines as it takes. */
+static void
+print_list(const char *key, const char *value, FILE *out)
+{
+	size_t column = (size_t)fprintf(out, "%s =", key), n;
+
+	for (; *value != '\0'; value += n + strspn(value + n, " \t")) {
+		n = strcspn(value, " \t");
+		if (column + 1 + n > WIDTH) {
+			fputs("\n   ", out);
+			column = 3;
+		}
+		column += (size_t)fprintf(out, " %.*s", (int)n, value);
+	}
+	fputc('\n', out);
+}
+
 static void
 print_patterns(const struct config_option *o, const void *settings, FILE *out)
 {
@@ -75,6 +92,8 @@ print_value(const struct config_option *o, const void *settings, FILE *out)
 		buf_escaped(&shown, buf_view(&value), 0);
 		fprintf(out, "# %s = %s (no file can hold this value)\n", o->key,
 		    shown.failed ? "" : buf_cstr(&shown));
+	} else if (o->list) {
+		print_list(o->key, buf_cstr(&value), out);
 	} else {
 		print_line(o->key, buf_cstr(&value), out);
 	}

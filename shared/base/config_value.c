@@ -110,7 +110,7 @@ config_expected(const struct config_option *o, struct buf *out)
 
 	switch (o->type) {
 	case CONFIG_STRING:
-		buf_str(out, "a text");
+		buf_str(out, o->list ? "words, with which indented lines go on" : "a text");
 		break;
 	case CONFIG_BOOL:
 		buf_str(out, "yes or no");
@@ -312,6 +312,22 @@ append_found(const struct config_option *o, const char *value, struct buf *why)
 	}
 }
 
+/* The longest piece that has to stand in one line. */
+static size_t
+longest_piece(const struct config_option *o, const char *value)
+{
+	size_t longest = 0, n;
+
+	if (!o->list)
+		return strlen(value);
+	for (; *value != '\0'; value += n + strspn(value + n, " \t")) {
+		n = strcspn(value, " \t");
+		if (n > longest)
+			longest = n;
+	}
+	return longest;
+}
+
 int
 config_assign(const struct config_option *o, void *settings, const char *key,
     const char *value, struct buf *why)
@@ -319,7 +335,7 @@ config_assign(const struct config_option *o, void *settings, const char *key,
 	struct error refused = { 0 };
 
 	/* What comes with --set has to fit in a file as well. */
-	if (strlen(key) + strlen(" = ") + strlen(value) > CONFIG_LINE_MAX) {
+	if (strlen(key) + strlen(" = ") + longest_piece(o, value) > CONFIG_LINE_MAX) {
 		append_found(o, value, why);
 		buf_printf(why, ", expected a line of at most %d characters", CONFIG_LINE_MAX);
 		return -1;

@@ -248,8 +248,10 @@ const struct config_option settings_table[] = {
 	SPAN("ttl-fixer", "pressure_ttl", ttl_fixer.pressure_ttl, "1h", SECOND, 365 * DAY,
 	    "What --pressure cuts them to, 5m at least."),
 
-	TEXT("secret-rotate-phase", "hosts", rotate.hosts, "",
-	    "The names of all coordinator hosts, separated by spaces or commas; the same on every host."),
+	{ .section = "secret-rotate-phase", .key = "hosts", .type = CONFIG_STRING,
+	  .offset = AT(rotate.hosts), .initial = "", .list = true,
+	  .help = "The names of all coordinator hosts, separated by spaces or commas; the same on every "
+	  "host." },
 	TEXT("secret-rotate-phase", "host", rotate.host, "",
 	    "This host's name in that list; empty is its host name."),
 	TEXT("secret-rotate-phase", "environment", rotate.environment, "production",

@@ -109,6 +109,12 @@ HOSTILE = [
     (b"[redis] trailing\n", 1, ["redis"]),
     (b"[redis]\n  timeout = 5s\n", 2, ["timeout", "indented"]),
     (b"[redis]\nurl = redis://h\n more\n", 3, ["indented"]),
+    (b"[secret-rotate-phase]\nhosts = a\n  soak = 1h\n", 3, ["soak", "indented"]),
+    (b"[secret-rotate-phase]\nhosts = a\n  b ; c\n", 3, ["b", "\" ;\""]),
+    (b"[secret-rotate-phase]\nhosts = a\nsoak = 1h\n  b\n", 4, ["b", "indented"]),
+    (b"[secret-rotate-phase]\nhosts = a\n[scan]\n  b\n", 4, ["b", "indented"]),
+    (b"[secret-rotate-phase]\nhosts = a\n  b\nhosts = c\n", 4, ["hosts", "second time"]),
+    (b"[secret-rotate-phase]\nhosts = a\n " + b"x" * 300 + b"\n", 3, ["characters"]),
     (b"[hooks]\non_findings = a ; b\n", 2, ["[hooks] on_findings", "\" ;\""]),
     (b"[redis]\nurl = " + b"x" * 5000 + b"\n", 2, ["[redis]", "url", "characters"]),
     (b"[" + b"r" * 300 + b"]\n", 1, ["["]),
@@ -144,6 +150,25 @@ def test_plain_config_is_accepted(check, content):
     done = check(content)
     assert done.exit == 0, done
     assert done.stderr == "", done
+
+
+def test_a_list_goes_on_in_indented_lines(nop, tmp_path):
+    names = [f"coord-{i:02}.production.example.com" for i in range(64)]
+    path = tmp_path / "list.ini"
+    path.write_text("[secret-rotate-phase]\nhosts =\n"
+                    + "".join(f"\t{a} {b}\n# a comment\n\n" for a, b in zip(names[::2], names[1::2]))
+                    + "soak = 2h\n")
+    path.chmod(0o600)
+    for _ in range(2):      # what is printed is read back
+        done = nop.run(argv=["-c", str(path), "--print-config"])
+        assert done.exit == 0 and "\nsoak = 2h\n" in done.stdout, done
+        assert max(map(len, done.stdout.splitlines())) <= 100
+        value = re.search(r"^hosts =((?:.*\n)(?:    .*\n)*)", done.stdout, re.M).group(1)
+        assert value.split() == names
+        path.write_text(done.stdout)
+    done = nop.run(argv=["-c", str(path), "--set", "secret-rotate-phase.hosts=" + " ".join(names),
+                         "--check-config"])
+    assert done.exit == 0, done
 
 
 def test_what_is_no_regular_file_is_refused(nop, tmp_path):

@@ -215,8 +215,8 @@ note_host(struct effects *x, enum flow_note note, const struct flow_view *v)
 		break;
 	case NOTE_NOT_ACTIVE:
 		result_finding(result, "not-active", SEVERITY_WARNING, self,
-		    "the coordinators of this host were reloaded and restarted, and %s what their file "
-		    "says: look at the unit; no other host restarts meanwhile",
+		    "the coordinators of this host were to read their file anew, and %s what it says: look "
+		    "at reload_command, restart_command and the unit; no other host restarts meanwhile",
 		    v->state.processes == 0 ? "none is running" : "not all run");
 		break;
 	default:

@@ -124,6 +124,10 @@ outlook_make(struct outlook *o)
 	size_t i;
 
 	o->now = o->x->client == NULL ? 0 : client_now_ms(o->x->client);
+	if (v->rotation.epoch == 0) {
+		v->rotation.hosts = *o->hosts;
+		memcpy(v->rotation.list, o->flow->list, FINGERPRINT_SIZE);
+	}
 	phase_census(&v->rotation, &v->reports, &o->flow->phase, o->now, &v->census);
 	phase_decide(&v->rotation, &v->census, &o->flow->phase, PASS_NOT_MADE, o->now,
 	    &v->decision);

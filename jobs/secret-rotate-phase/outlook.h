@@ -11,6 +11,7 @@ struct outlook {
 	struct effects *x;
 	const struct flow_settings *flow;
 	struct flow_view *v;
+	const struct hosts *hosts; /* of the config: who is expected before the first rotation */
 	int64_t now;
 	int64_t age;             /* of the secret that signs, -1 = not known */
 	bool overdue;

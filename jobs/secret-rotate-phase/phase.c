@@ -65,6 +65,8 @@ phase_state_standing(const struct rotation *r, const struct state *s)
 
 	if (!s->known)
 		return STANDING_UNKNOWN;
+	if (r->epoch == 0)
+		return STANDING_GOOD;
 	if (!pair_agrees(r, &s->file))
 		return STANDING_FILE;
 	if (s->pairs > PAIRS_MAX)

@@ -109,7 +109,7 @@ static struct outlook
 look_out(struct rotate *t)
 {
 	struct outlook o = {
-		.x = &t->x, .flow = &t->flow, .v = &t->v, .lost = t->lost,
+		.x = &t->x, .flow = &t->flow, .v = &t->v, .hosts = &t->hosts, .lost = t->lost,
 		.uncounted = t->uncounted.exit == 0 ? NULL : t->uncounted.text,
 	};
 

@@ -84,19 +84,26 @@ run_command(const struct effects *fx, const char *rotation_id, struct buf *secre
 	char variable[64], how[160];
 	const char *env[] = { variable, NULL };
 	struct command_result r;
+	struct buf quiet = { 0 };
 
 	if (command[0] == '\0')
 		return error_set(e, EX_CONFIG, "[secret-rotate-phase] new_secret_command is not set, and "
 		    "[secret-rotate-phase] source needs it");
 	(void)snprintf(variable, sizeof(variable), "COORDKEEP_ROTATION=%s", rotation_id);
-	r = commands_run(fx, command, env, secret, FILE_MAX);
+	/* What it says beside may hold the secret ("set -x"), and would go to journals and mails. */
+	buf_printf(&quiet, "exec 2>/dev/null\n%s", command);
+	if (quiet.failed)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	r = commands_run(fx, buf_cstr(&quiet), env, secret, FILE_MAX);
+	buf_free(&quiet);
 	if (r.end == COMMAND_EXITED && r.status == 0 && !secret->failed) {
 		if (secret->n > 0 && secret->p[secret->n - 1] == '\n')
 			secret->p[--secret->n] = '\0';
 		return 0;
 	}
 	command_describe(&r, fx->settings->rotate.command_timeout, how, sizeof(how));
-	return error_set(e, EX_CRITICAL, "new_secret_command %s: %s", how, command);
+	return error_set(e, EX_CRITICAL, "new_secret_command %s (what it writes to stderr is not shown: run "
+	    "it by hand): %s", how, command);
 }
 
 int
@@ -119,22 +126,37 @@ source_secret(const struct effects *fx, const char *rotation_id, struct buf *sec
 	}
 }
 
+static int
+source_fingerprint(const struct effects *fx, const char *id, char fp[FINGERPRINT_SIZE],
+    struct error *e)
+{
+	struct buf secret = { 0 };
+	int r = source_secret(fx, id, &secret, e);
+
+	if (r == 0 && secret_fingerprint(buf_view(&secret), fp) == -1)
+		r = error_set(e, EX_SOFTWARE, "OpenSSL could not make a fingerprint");
+	buf_wipe(&secret);
+	return r;
+}
+
 int
 source_fresh(void *ctx, char id[33], char fp[FINGERPRINT_SIZE], struct error *e)
 {
 	const struct effects *fx = ctx;
+	char again[FINGERPRINT_SIZE];
 	unsigned char random[16];
-	struct buf secret = { 0 };
 	size_t i;
-	int r;
 
 	if (getentropy(random, sizeof(random)) != 0)
 		return error_set(e, EX_SOFTWARE, "no random bytes can be had from the system");
 	for (i = 0; i < sizeof(random); i++)
 		(void)snprintf(id + 2 * i, 3, "%02x", random[i]);
-	r = source_secret(fx, id, &secret, e);
-	if (r == 0 && secret_fingerprint(buf_view(&secret), fp) == -1)
-		r = error_set(e, EX_SOFTWARE, "OpenSSL could not make a fingerprint");
-	buf_wipe(&secret);
-	return r;
+	if (source_fingerprint(fx, id, fp, e) == -1 || source_fingerprint(fx, id, again, e) == -1)
+		return -1;
+	/* One that makes a secret up each time can never give every host the same. */
+	if (strcmp(fp, again) != 0)
+		return error_set(e, EX_CONFIG, "[secret-rotate-phase] source: asked twice, it gave two different "
+		    "secrets (%s, then %s), expected the same for one COORDKEEP_ROTATION on every host", fp,
+		    again);
+	return 0;
 }

@@ -30,9 +30,12 @@ phase_text(const struct outlook *o, struct buf *out)
 	if (r->phase == PHASE_HOLD)
 		buf_printf(out, ", then %s", phase_name(r->then));
 	buf_printf(out, " (epoch %" PRIu64 ")", r->epoch);
-	if (o->now > 0) {
+	if (o->now >= r->since) {
 		duration_human(o->now - r->since, age, sizeof(age));
 		buf_printf(out, " for %s", age);
+	} else if (o->now > 0) {
+		duration_human(r->since - o->now, age, sizeof(age));
+		buf_printf(out, " from %s in the future on, by Redis's clock", age);
 	}
 	if (r->confirm)
 		buf_str(out, ", all agreed once and look again");
@@ -52,7 +55,7 @@ outlook_say(const struct outlook *o)
 	phase_text(o, &phase);
 	outlook_wait(o, &wait);
 	if (o->v->rotation.epoch == 0)
-		result_say(result, "No rotation was ever made; %zu hosts report", c->n);
+		result_say(result, "No rotation was ever made; %zu of %zu hosts report", c->good, c->n);
 	else if (o->v->rotation.phase == PHASE_IDLE)
 		result_say(result, "%s, all sign with %s; %zu of %zu hosts are where they should be",
 		    text_of(&phase), o->v->rotation.sign, c->good, c->n);

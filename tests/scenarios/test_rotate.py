@@ -75,7 +75,8 @@ def test_running_coordinators_reject_nothing_in_a_whole_rotation(hosts, fleet):
 def test_the_status_of_each_phase(hosts):
     old, seen = fingerprint(hosts.secret), {}
     before = rotation(hosts[0])
-    assert before["epoch"] == 0 and before["phase"] == "idle" and before["hosts"] == []
+    assert before["epoch"] == 0 and before["phase"] == "idle", before
+    assert [h["standing"] for h in before["hosts"]] == ["absent"] * 3
     hosts.start()
     new = fingerprint(hosts.new_secret())
     for _ in hosts.steps():
@@ -443,6 +444,17 @@ def test_a_rollback(hosts, phase):
     hosts.finish()
     assert hosts.files() == {(hosts.secret, None)}
     assert hosts[0].run("--rollback").exit == 2
+
+
+def test_status_before_the_first_rotation(hosts):
+    hosts[0].run()
+    hosts[1].run()
+    done = hosts[0].job.run("--status")
+    rows = [x for x in done.stdout.splitlines() if x.startswith("  host-")]
+    assert done.exit == 0 and len(rows) == 3, done
+    assert rows[0].endswith(" good") and rows[1].endswith(" good"), done
+    assert rows[2].endswith("has never reported"), done
+    assert "2 of 3 hosts report" in hosts[0].job.run().stdout
 
 
 def test_a_rollback_that_one_host_cannot_follow_says_so_everywhere(hosts):

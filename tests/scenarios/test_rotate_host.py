@@ -412,6 +412,23 @@ def test_a_secret_from_elsewhere(host, r, source):
     assert record(r)["phase"] == "idle"
 
 
+def test_a_command_that_makes_up_a_secret_each_time_is_refused(host, r):
+    done = host.run("--start", config={"secret-rotate-phase": {
+        "source": "command", "new_secret_command": "od -An -N32 -tx1 /dev/urandom | tr -d ' \\n'"}})
+    assert done.exit == 78 and "two different secrets" in text_of(done), done
+    assert record(r) == {} and host.file() == (OLD, None)
+
+
+@pytest.mark.parametrize("ends", ["", "; exit 3"])
+def test_what_the_command_says_beside_is_not_shown(host, r, ends):
+    host.write(host.dir / "next", GOOD + "\n")
+    done = host.run("--start", "-v", config={"secret-rotate-phase": {
+        "source": "command", "new_secret_command":
+        f"set -x; S=$(cat {host.dir}/next); echo $S{ends}"}})
+    assert GOOD not in text_of(done), done
+    assert (record(r) == {}) == bool(ends), done
+
+
 @pytest.mark.parametrize("config, says", [
     ({"master_key_file": ""}, "master_key_file"),
     ({"master_key_file": "/nonexistent/key"}, "/nonexistent/key"),

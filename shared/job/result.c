@@ -200,38 +200,39 @@ result_action(struct result *r, const char *action, struct bytes key, const char
 	free(text);
 }
 
-void
-result_failed(struct result *r, const char *event, struct bytes key, const char *fmt, ...)
+/* Count and log what went wrong with a key. */
+static void
+note_trouble(struct result *r, const char *count, const char *event, struct bytes key,
+    const char *fmt, va_list args)
 {
-	va_list args;
-	char *text;
+	char *text = format(r, fmt, args);
 
-	va_start(args, fmt);
-	text = format(r, fmt, args);
-	va_end(args);
-
-	r->failed++;
-	result_count(r, "failed", 1);
+	result_count(r, count, 1);
 	log_event(LOG_LEVEL_ERROR, event, key.n > 0 ? &key : NULL, "%s",
 	    text == NULL ? event : text);
 	free(text);
 }
 
 void
+result_failed(struct result *r, const char *event, struct bytes key, const char *fmt, ...)
+{
+	va_list args;
+
+	r->failed++;
+	va_start(args, fmt);
+	note_trouble(r, "failed", event, key, fmt, args);
+	va_end(args);
+}
+
+void
 result_unknown(struct result *r, const char *event, struct bytes key, const char *fmt, ...)
 {
 	va_list args;
-	char *text;
-
-	va_start(args, fmt);
-	text = format(r, fmt, args);
-	va_end(args);
 
 	r->unknown++;
-	result_count(r, "unknown", 1);
-	log_event(LOG_LEVEL_ERROR, event, key.n > 0 ? &key : NULL, "%s",
-	    text == NULL ? event : text);
-	free(text);
+	va_start(args, fmt);
+	note_trouble(r, "unknown", event, key, fmt, args);
+	va_end(args);
 }
 
 /* A line for a terminal: nothing in it moves the cursor or begins another line.

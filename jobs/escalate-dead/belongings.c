@@ -269,6 +269,20 @@ belongings_release(struct escalate *x)
 }
 
 void
+belongings_prune(struct coordinator *c)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < c->items_n; i++) {
+		if (c->items[i].fate == ITEM_GONE)
+			discard(c->items[i].key);
+		else
+			c->items[kept++] = c->items[i];
+	}
+	c->items_n = kept;
+}
+
+void
 item_name(const struct item *item, struct bytes id, struct buf *out)
 {
 

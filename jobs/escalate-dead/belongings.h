@@ -18,6 +18,8 @@ int belongings_note(struct escalate *x, struct bytes key);
 int belongings_settle(struct escalate *x, struct error *e);
 /* Let go of the work of those that turned out to be alive. */
 void belongings_release(struct escalate *x);
+/* Let go of those of ${c}'s items that were found to be ITEM_GONE. */
+void belongings_prune(struct coordinator *c);
 /* The name of ${item} under another id, appended to ${out}. */
 void item_name(const struct item *item, struct bytes id, struct buf *out);
 /* Forget all that was noted. */

@@ -50,7 +50,8 @@ enum item_fate {
 	ITEM_MOVES,
 	ITEM_ODD,   /* it is no string */
 	ITEM_LARGE, /* it is larger than undo_value_max */
-	ITEM_TAKEN  /* its new name holds something else */
+	ITEM_TAKEN, /* its new name holds something else */
+	ITEM_GONE   /* nothing: it has been moved, finished or has expired since the walk */
 };
 
 /* A work item of a coordinator that is not known to be alive. */

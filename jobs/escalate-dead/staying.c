@@ -14,6 +14,7 @@ staying_finding(struct coordinator *c, struct bytes key, enum item_fate fate, st
 
 	switch (fate) {
 	case ITEM_MOVES:
+	case ITEM_GONE:
 		break;
 	case ITEM_ODD:
 		result_finding(result, "work-wrong-type", SEVERITY_WARNING, key,
@@ -49,6 +50,21 @@ struct looking {
 	bool failed;
 };
 
+/* Is the new name taken? Asked first. */
+static void
+on_name(void *ctx, size_t tag, const struct reply *r)
+{
+	struct looking *l = ctx;
+	int64_t there;
+
+	if (reply_integer(r, &there))
+		l->c->items[tag].fate = there > 0 ? ITEM_TAKEN : ITEM_MOVES;
+	else if (!l->failed) {
+		l->failed = true;
+		(void)reply_fail(r, l->e, "looking at the new name of a work item");
+	}
+}
+
 static void
 on_byte(void *ctx, size_t tag, const struct reply *r)
 {
@@ -57,9 +73,10 @@ on_byte(void *ctx, size_t tag, const struct reply *r)
 	const char *error;
 	struct bytes s;
 
-	if (reply_string(r, &s))
-		item->fate = s.n > 0 ? ITEM_LARGE : ITEM_MOVES;
-	else if ((error = reply_error(r)) != NULL && strncmp(error, "WRONGTYPE", 9) == 0)
+	if (reply_string(r, &s)) {
+		if (s.n > 0)
+			item->fate = ITEM_LARGE;
+	} else if ((error = reply_error(r)) != NULL && strncmp(error, "WRONGTYPE", 9) == 0)
 		item->fate = ITEM_ODD;
 	else if (!l->failed) {
 		l->failed = true;
@@ -67,22 +84,23 @@ on_byte(void *ctx, size_t tag, const struct reply *r)
 	}
 }
 
+/* Asked last: a new name that is taken and an old one that is there later were there at once. */
 static void
-on_name(void *ctx, size_t tag, const struct reply *r)
+on_item(void *ctx, size_t tag, const struct reply *r)
 {
 	struct looking *l = ctx;
-	struct item *item = &l->c->items[tag];
 	int64_t there;
 
-	if (!reply_integer(r, &there)) {
-		if (!l->failed)
-			(void)reply_fail(r, l->e, "looking at the new name of a work item");
+	if (reply_integer(r, &there)) {
+		if (there == 0)
+			l->c->items[tag].fate = ITEM_GONE;
+	} else if (!l->failed) {
 		l->failed = true;
-	} else if (there > 0 && item->fate == ITEM_MOVES)
-		item->fate = ITEM_TAKEN;
+		(void)reply_fail(r, l->e, "looking for a work item");
+	}
 }
 
-/* Is there a byte beyond the largest that moves; is the new name free? */
+/* Is the new name free; is there a byte beyond the largest that moves; is it there at all? */
 static int
 ask(struct looking *l, size_t i, struct bytes to)
 {
@@ -90,16 +108,19 @@ ask(struct looking *l, size_t i, struct bytes to)
 	struct escalate *x = l->c->job;
 	struct buf name = { 0 };
 	char at[24];
-	int rc;
+	int rc = 0;
 
 	(void)bytes_of_int(x->settings->reap_stale.undo_value_max, at);
-	rc = CLIENT_ADD(x->client, CLIENT_REPEAT, on_byte, l, i, B("GETRANGE"), item->key,
-	    bytes_str(at), bytes_str(at));
-	if (rc == 0 && to.n > 0) {
+	if (to.n > 0) {
 		item_name(item, to, &name);
 		rc = name.failed ? -1 : CLIENT_ADD(x->client, CLIENT_REPEAT, on_name, l, i,
 		    B("EXISTS"), buf_view(&name));
 	}
+	if (rc == 0)
+		rc = CLIENT_ADD(x->client, CLIENT_REPEAT, on_byte, l, i, B("GETRANGE"), item->key,
+		    bytes_str(at), bytes_str(at));
+	if (rc == 0)
+		rc = CLIENT_ADD(x->client, CLIENT_REPEAT, on_item, l, i, B("EXISTS"), item->key);
 	buf_free(&name);
 	return rc == 0 ? 0 : error_set(l->e, EX_SOFTWARE, "out of memory");
 }
@@ -133,6 +154,7 @@ look(struct coordinator *c, struct error *e)
 	}
 	if (drain(&l) != 0)
 		rc = -1;
+	belongings_prune(c);
 	for (c->stuck = 0, i = 0; i < c->items_n; i++)
 		c->stuck += c->items[i].fate != ITEM_MOVES;
 	buf_free(&to);

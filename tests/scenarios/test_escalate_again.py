@@ -321,6 +321,26 @@ def test_a_name_that_is_taken_is_named_on_each_run(escalate, state, r):
     assert forced(escalate, "a").exit == 0 and not r.exists(late)
 
 
+def test_what_another_host_moves_after_it_was_seen_is_not_in_the_way(job, proxy, state, r):
+    """Its names are seen at different moments: only what is at both at once is in the way."""
+    escalate = job("escalate-dead", QUICK, url=proxy.url)
+    state.silent("a")
+    state.work("a", "w1")
+    to_the_end(escalate)
+    new = next(iter(state.spawns()))
+    for other in (f"coordinator:work:s:{new}:late", None):
+        late = state.work("a", "late")
+
+        def leave(_, words, late=late, other=other):
+            if late.encode() in words and r.exists(late):
+                r.rename(late, other) if other else r.delete(late)
+
+        proxy.on_command = leave
+        done = escalate.json()
+        proxy.on_command = None
+        assert done.exit == 0 and not done.findings() and not r.exists(late), (other, done)
+
+
 def test_work_that_vanishes_before_it_is_handed_on(job, proxy, state, r):
     """Nothing was moved: nothing is told, and nobody was detected."""
     escalate = job("escalate-dead", QUICK, url=proxy.url)

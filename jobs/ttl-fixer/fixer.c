@@ -12,8 +12,6 @@
 /* A key with more parses than that could be anybody's. */
 #define CLAIMS_MOST 1000
 
-/* The tag of a command: the page's key that it is about, which stays for all
- * commands of the page. */
 static const struct bytes *
 key_of(size_t tag)
 {
@@ -63,7 +61,7 @@ opaque(struct fixer *f, struct bytes key, const char *why)
 static void
 on_exists(void *ctx, size_t tag, const struct reply *r)
 {
-	struct fixer *f = ctx;
+	struct fixer *f = ((const struct row *)ctx)->fixer;
 	int64_t there;
 
 	if (!reply_integer(r, &there))
@@ -77,7 +75,8 @@ on_exists(void *ctx, size_t tag, const struct reply *r)
 static void
 on_heartbeat(void *ctx, size_t tag, const struct reply *r)
 {
-	struct fixer *f = ctx;
+	struct row *row = ctx;
+	struct fixer *f = row->fixer;
 	const struct bytes *key = key_of(tag);
 	const char *why = "is not a string";
 	struct bytes value;
@@ -86,7 +85,7 @@ on_heartbeat(void *ctx, size_t tag, const struct reply *r)
 
 	if (reply_string(r, &value)) {
 		if (value.n == 0) {
-			(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_exists, f, tag, B("EXISTS"),
+			(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_exists, row, tag, B("EXISTS"),
 			    *key);
 			return;
 		}
@@ -98,7 +97,7 @@ on_heartbeat(void *ctx, size_t tag, const struct reply *r)
 	}
 	switch (policy_heartbeat(&f->policy, form, stamp.ms, run_now(f->run))) {
 	case HEARTBEAT_FIX:
-		write_give(f, key, &f->rows[policy_kind(&f->policy, *key).row]);
+		write_give(row, key);
 		break;
 	case HEARTBEAT_DEAD:
 		f->dead++;
@@ -114,7 +113,8 @@ on_heartbeat(void *ctx, size_t tag, const struct reply *r)
 static void
 on_ttl(void *ctx, size_t tag, const struct reply *r)
 {
-	struct fixer *f = ctx;
+	struct row *row = ctx;
+	struct fixer *f = row->fixer;
 	const struct bytes *key = key_of(tag);
 	int64_t left, to;
 	struct kind k;
@@ -127,13 +127,14 @@ on_ttl(void *ctx, size_t tag, const struct reply *r)
 		write_skipped(f, *key, "expired");
 		return;
 	}
-	k = policy_kind(&f->policy, *key);
+	/* A pattern can name keys of any family. */
+	k = row->kind.pattern != NULL ? policy_kind(&f->policy, *key) : row->kind;
 	if (left >= 0) {
 		if ((to = policy_cut(&f->policy, k, left)) > 0 && !is_held(f, *key))
-			write_cut(f, key, to);
+			write_cut(row, key, to);
 		return;
 	}
-	f->rows[k.row].bare++;
+	row->bare++;
 	if (policy_keeps_bare(&f->policy, k)) {
 		f->kept++;
 		return;
@@ -141,10 +142,11 @@ on_ttl(void *ctx, size_t tag, const struct reply *r)
 	if (is_held(f, *key))
 		return;
 	if (k.family == FAMILY_HEARTBEAT)
-		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_heartbeat, f, tag, B("GETRANGE"),
+		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_heartbeat, row, tag,
+		    B("GETRANGE"),
 		    *key, B("0"), B(HEARTBEAT_LAST));
 	else
-		write_give(f, key, &f->rows[k.row]);
+		write_give(row, key);
 }
 
 /* That a command cannot be queued for want of memory ends the pass by itself. */
@@ -152,6 +154,7 @@ static int
 page(void *ctx, const struct bytes *keys, size_t n)
 {
 	struct fixer *f = ctx;
+	struct row *row;
 	struct kind k;
 	size_t i;
 
@@ -161,8 +164,9 @@ page(void *ctx, const struct bytes *keys, size_t n)
 		k = policy_kind(&f->policy, keys[i]);
 		if (!policy_concerns(k))
 			continue;
-		f->rows[k.row].keys++;
-		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_ttl, f, (size_t)(uintptr_t)&keys[i],
+		row = &f->rows[k.row];
+		row->keys++;
+		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_ttl, row, (size_t)(uintptr_t)&keys[i],
 		    B("PTTL"), keys[i]);
 	}
 	return 0;
@@ -189,6 +193,7 @@ again(void *ctx)
 static int
 prepare(struct fixer *f, struct run *r, bool pressure, struct error *e)
 {
+	size_t i;
 
 	memset(f, 0, sizeof(*f));
 	f->run = r;
@@ -198,6 +203,10 @@ prepare(struct fixer *f, struct run *r, bool pressure, struct error *e)
 	policy_make(&f->policy, run_settings(r), pressure);
 	if ((f->rows = calloc(f->policy.rows, sizeof(*f->rows))) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
+	for (i = 0; i < f->policy.rows; i++) {
+		f->rows[i].fixer = f;
+		f->rows[i].kind = policy_row(&f->policy, i);
+	}
 	if (!run_forced(r) && run_load_holds(r, &f->holds, e) != 0)
 		return -1;
 	return write_prepare(f, e);

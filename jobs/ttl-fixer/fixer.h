@@ -14,8 +14,11 @@ struct ttl_options {
 	bool report;
 };
 
-/* One row of the counts: a family, or a pattern of the site. */
+/* One row of the counts: a family, or a pattern of the site. What is asked of a key has its row as
+ * context and the page's key as tag: it stays for all commands of the page. */
 struct row {
+	struct fixer *fixer;
+	struct kind kind;  /* of its keys; of a pattern's without their family */
 	int64_t keys;      /* seen */
 	int64_t bare;      /* without a TTL when seen */
 	int64_t set;       /* given one (in a dry run: would be) */

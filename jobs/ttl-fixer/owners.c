@@ -108,7 +108,6 @@ owners_over(const struct owners *o, int64_t over, size_t *n)
 
 struct counting {
 	struct owners *owners;
-	enum family family;
 	struct bytes last; /* an idempotency record to oneself counts once */
 	int failed;
 };
@@ -124,8 +123,8 @@ static bool
 count_claim(void *ctx, const struct key_claim *claim)
 {
 	struct counting *c = ctx;
-	bool several = c->family == FAMILY_ACK || c->family == FAMILY_WORK ||
-	    c->family == FAMILY_IDEMPOTENCY;
+	const enum family f = claim->family;
+	bool several = f == FAMILY_ACK || f == FAMILY_WORK || f == FAMILY_IDEMPOTENCY;
 
 	if (several && (has_colon(claim->id) || has_colon(claim->swarm)))
 		return true;
@@ -135,13 +134,13 @@ count_claim(void *ctx, const struct key_claim *claim)
 	c->failed |= owners_add(c->owners, claim->id);
 	/* Of an ack or a work item there is one plain reading, of the many that a
 	 * key full of colons has. */
-	return c->family == FAMILY_IDEMPOTENCY;
+	return f == FAMILY_IDEMPOTENCY;
 }
 
 int
 owners_count_key(struct owners *o, struct bytes key)
 {
-	struct counting c = { .owners = o, .family = family_of(key, NULL) };
+	struct counting c = { .owners = o };
 
 	key_claims(key, count_claim, &c);
 	return c.failed;

@@ -18,6 +18,7 @@
 #define OWNS_MANY 1000
 
 struct line {
+	struct report *report;
 	int64_t keys, bare, sampled;
 	double memory; /* of the sampled ones, bytes */
 	struct histogram *ttls;
@@ -34,14 +35,6 @@ struct report {
 	struct error refused; /* the first key that this user may not touch */
 	struct error fatal;
 };
-
-static struct line *
-line_of(struct report *p, size_t tag)
-{
-	const struct bytes *key = (const struct bytes *)(uintptr_t)tag;
-
-	return &p->lines[policy_kind(&p->policy, *key).row];
-}
 
 /* One key that may not be touched does not keep the others from being counted. */
 static void
@@ -64,8 +57,8 @@ ttl_failed(struct report *p, struct bytes key, const struct reply *r)
 static void
 on_ttl(void *ctx, size_t tag, const struct reply *r)
 {
-	struct report *p = ctx;
-	struct line *line;
+	struct line *line = ctx;
+	struct report *p = line->report;
 	int64_t left;
 
 	if (r == NULL)
@@ -74,7 +67,6 @@ on_ttl(void *ctx, size_t tag, const struct reply *r)
 		ttl_failed(p, *(const struct bytes *)(uintptr_t)tag, r);
 		return;
 	}
-	line = line_of(p, tag);
 	if (left == -1)
 		line->bare++;
 	else if (left >= 0) {
@@ -88,18 +80,17 @@ on_ttl(void *ctx, size_t tag, const struct reply *r)
 static void
 on_memory(void *ctx, size_t tag, const struct reply *r)
 {
-	struct report *p = ctx;
-	struct line *line;
+	struct line *line = ctx;
 	int64_t n;
 
+	(void)tag;
 	if (r == NULL || reply_is_nil(r))
 		return;
 	if (!reply_integer(r, &n)) {
 		/* A user who may not ask for it still gets the rest. */
-		p->memory_unknown = true;
+		line->report->memory_unknown = true;
 		return;
 	}
-	line = line_of(p, tag);
 	line->sampled++;
 	line->memory += (double)n;
 }
@@ -108,19 +99,21 @@ static int
 page(void *ctx, const struct bytes *keys, size_t n)
 {
 	struct report *p = ctx;
+	struct line *line;
 	struct kind k;
-	size_t i, tag;
+	size_t i;
 	int64_t nth;
 
 	for (i = 0; i < n && p->fatal.exit == 0; i++) {
 		k = policy_kind(&p->policy, keys[i]);
 		if (!policy_concerns(k) && k.family != FAMILY_OURS)
 			continue;
-		nth = p->lines[k.row].keys++;
-		tag = (size_t)(uintptr_t)&keys[i];
-		(void)CLIENT_ADD(p->client, CLIENT_REPEAT, on_ttl, p, tag, B("PTTL"), keys[i]);
+		line = &p->lines[k.row];
+		nth = line->keys++;
+		(void)CLIENT_ADD(p->client, CLIENT_REPEAT, on_ttl, line, (size_t)(uintptr_t)&keys[i],
+		    B("PTTL"), keys[i]);
 		if (!p->memory_unknown && (nth < SAMPLE_FIRST || nth % SAMPLE_EVERY == 0))
-			(void)CLIENT_ADD(p->client, CLIENT_REPEAT, on_memory, p, tag, B("MEMORY"),
+			(void)CLIENT_ADD(p->client, CLIENT_REPEAT, on_memory, line, 0, B("MEMORY"),
 			    B("USAGE"), keys[i]);
 		if (owners_count_key(p->owners, keys[i]) != 0)
 			(void)error_set(&p->fatal, EX_SOFTWARE, "out of memory");
@@ -128,10 +121,16 @@ page(void *ctx, const struct bytes *keys, size_t n)
 	return p->fatal.exit != 0;
 }
 
+/* Nothing is counted yet. */
 static int
-new_owners(struct report *p)
+begin(struct report *p)
 {
+	size_t i;
 
+	for (i = 0; i < p->policy.rows; i++) {
+		histogram_free(p->lines[i].ttls);
+		p->lines[i] = (struct line){ .report = p };
+	}
 	owners_free(p->owners);
 	p->owners = owners_new(OWNERS_MOST);
 	return p->owners != NULL ? 0 : error_set(&p->fatal, EX_SOFTWARE, "out of memory");
@@ -140,13 +139,8 @@ new_owners(struct report *p)
 static void
 again(void *ctx)
 {
-	struct report *p = ctx;
-	size_t i;
 
-	for (i = 0; i < p->policy.rows; i++)
-		histogram_free(p->lines[i].ttls);
-	memset(p->lines, 0, p->policy.rows * sizeof(*p->lines));
-	(void)new_owners(p);
+	(void)begin(ctx);
 }
 
 static double
@@ -281,7 +275,7 @@ report_run(struct run *r, struct error *e)
 
 	policy_make(&p.policy, run_settings(r), false);
 	p.lines = calloc(p.policy.rows, sizeof(*p.lines));
-	if (p.lines == NULL || new_owners(&p) != 0) {
+	if (p.lines == NULL || begin(&p) != 0) {
 		free(p.lines);
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	}

@@ -12,7 +12,6 @@ static const char cut_body[] =
     "if redis.call('PTTL', KEYS[1]) <= tonumber(ARGV[1]) then return 0 end\n"
     "return redis.call('PEXPIRE', KEYS[1], ARGV[1])\n";
 
-/* Tags are pointers to the page's keys, which stay for all commands of the page. */
 static size_t
 tag_of(const struct bytes *key)
 {
@@ -72,107 +71,111 @@ write_skipped(struct fixer *f, struct bytes key, const char *why)
 }
 
 static void
-note_given(struct fixer *f, struct bytes key, struct row *row)
+note_given(struct row *row, struct bytes key)
 {
-
+	struct result *result = row->fixer->result;
 	struct buf shown = { 0 };
 
 	row->set++;
-	buf_escaped(&shown, key, 0);
-	result_action(f->result, "expire", key, "Key %s missing TTL, setting to %s",
-	    shown.failed ? "?" : buf_cstr(&shown), row->ttl_said);
+	/* There can be millions of them. */
+	if (result_reads_action(result))
+		buf_escaped(&shown, key, 0);
+	result_action(result, "expire", key, "Key %s missing TTL, setting to %s",
+	    shown.n > 0 ? buf_cstr(&shown) : "?", row->ttl_said);
 	buf_free(&shown);
 }
 
 static void
 on_given(void *ctx, size_t tag, const struct reply *r)
 {
-	struct fixer *f = ctx;
+	struct row *row = ctx;
 	struct bytes key = key_of(tag);
 	int64_t done;
 
 	if (!reply_integer(r, &done))
-		write_failed(f, key, r, "EXPIRE NX");
+		write_failed(row->fixer, key, r, "EXPIRE NX");
 	else if (done == 1)
-		note_given(f, key, &f->rows[policy_kind(&f->policy, key).row]);
+		note_given(row, key);
 	else
-		write_skipped(f, key, "expired or got a TTL");
+		write_skipped(row->fixer, key, "expired or got a TTL");
 }
 
 void
-write_give(struct fixer *f, const struct bytes *key, struct row *row)
+write_give(struct row *row, const struct bytes *key)
 {
+	const struct fixer *f = row->fixer;
 	struct bytes ttl = bytes_str(row->ttl);
 
 	if (f->dry)
-		note_given(f, *key, row);
+		note_given(row, *key);
 	else if (!f->conditional)
-		(void)script_add(f->client, &f->give, CLIENT_REPEAT, on_given, f, tag_of(key), 1, 2,
+		(void)script_add(f->client, &f->give, CLIENT_REPEAT, on_given, row, tag_of(key), 1, 2,
 		    (struct bytes[]){ *key, ttl });
 	else
-		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_given, f, tag_of(key),
+		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, on_given, row, tag_of(key),
 		    row->in_ms ? B("PEXPIRE") : B("EXPIRE"), *key, ttl, B("NX"));
 }
 
 static void
-note_cut(struct fixer *f, struct bytes key, int64_t to)
+note_cut(struct row *row, struct bytes key, int64_t to)
 {
 	struct buf shown = { 0 };
 	char said[32];
 
 	duration_format(to, said, sizeof(said));
-	f->rows[policy_kind(&f->policy, key).row].cut++;
+	row->cut++;
 	buf_escaped(&shown, key, 0);
-	result_action(f->result, "cut", key, "Key %s has a longer TTL, cutting to %s",
+	result_action(row->fixer->result, "cut", key, "Key %s has a longer TTL, cutting to %s",
 	    shown.failed ? "?" : buf_cstr(&shown), said);
 	buf_free(&shown);
 }
 
 static void
-cut_answered(struct fixer *f, size_t tag, const struct reply *r, int64_t to)
+cut_answered(struct row *row, size_t tag, const struct reply *r, int64_t to)
 {
 	struct bytes key = key_of(tag);
 	int64_t done;
 
 	if (!reply_integer(r, &done))
-		write_failed(f, key, r, "PEXPIRE XX LT");
+		write_failed(row->fixer, key, r, "PEXPIRE XX LT");
 	else if (done == 1)
-		note_cut(f, key, to);
+		note_cut(row, key, to);
 	else
-		write_skipped(f, key, "expired or lost its long TTL");
+		write_skipped(row->fixer, key, "expired or lost its long TTL");
 }
 
 static void
 on_cut_to_max(void *ctx, size_t tag, const struct reply *r)
 {
-	struct fixer *f = ctx;
+	struct row *row = ctx;
 
-	cut_answered(f, tag, r, f->policy.max_ttl);
+	cut_answered(row, tag, r, row->fixer->policy.max_ttl);
 }
 
 static void
 on_cut_for_pressure(void *ctx, size_t tag, const struct reply *r)
 {
-	struct fixer *f = ctx;
+	struct row *row = ctx;
 
-	cut_answered(f, tag, r, f->policy.pressure_ttl);
+	cut_answered(row, tag, r, row->fixer->policy.pressure_ttl);
 }
 
 void
-write_cut(struct fixer *f, const struct bytes *key, int64_t to)
+write_cut(struct row *row, const struct bytes *key, int64_t to)
 {
+	const struct fixer *f = row->fixer;
 	client_fn *fn = to == f->policy.max_ttl ? on_cut_to_max : on_cut_for_pressure;
 	char text[24];
 	struct bytes ttl = bytes_of_int(to, text);
 
 	if (f->dry)
-		note_cut(f, *key, to);
+		note_cut(row, *key, to);
 	else if (!f->conditional)
-		(void)script_add(f->client, &f->cut, CLIENT_REPEAT, fn, f, tag_of(key), 1, 2,
+		(void)script_add(f->client, &f->cut, CLIENT_REPEAT, fn, row, tag_of(key), 1, 2,
 		    (struct bytes[]){ *key, ttl });
 	else
 		/* LT alone would give a TTL to a key that lost its own meanwhile. */
-		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, fn, f, tag_of(key), B("PEXPIRE"), *key,
+		(void)CLIENT_ADD(f->client, CLIENT_REPEAT, fn, row, tag_of(key), B("PEXPIRE"), *key,
 		    ttl, B("XX"), B("LT"));
 }
 

@@ -4,7 +4,7 @@
 #include "fixer.h"
 
 /* The writes of the pass: each to one key, each only if the key is still what
- * the look found. ${key} is one of the page's keys: its address is the tag. */
+ * the look found. ${key} is one of the page's keys: its address is the tag. ${row}: its own. */
 
 /* Scripts and TTLs as this server takes them; -1 with ${e}. write_speak again
  * when another server answers: its version and its policy decide. */
@@ -12,9 +12,9 @@ int write_prepare(struct fixer *f, struct error *e);
 void write_speak(struct fixer *f);
 
 /* Give ${key}, which has none, its TTL. */
-void write_give(struct fixer *f, const struct bytes *key, struct row *row);
+void write_give(struct row *row, const struct bytes *key);
 /* Cut the TTL of ${key}, which has a longer one, to ${to} ms: one of the two limits. */
-void write_cut(struct fixer *f, const struct bytes *key, int64_t to);
+void write_cut(struct row *row, const struct bytes *key, int64_t to);
 
 /* A reply to ${command} that is none of those expected: the key is named, or the
  * pass ends with f->fatal. */

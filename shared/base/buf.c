@@ -112,10 +112,11 @@ static size_t
 showable(struct bytes s, size_t at)
 {
 	unsigned char c = (unsigned char)s.p[at];
-	size_t n = utf8_length(s, at);
+	size_t n;
 
-	if (n == 1 && (c < 0x20 || c == 0x7f || c == '\\'))
-		return 0;
+	if (c < 0x80)
+		return c >= 0x20 && c != 0x7f && c != '\\';
+	n = utf8_length(s, at);
 	/* U+0080 to U+009F are control characters to a terminal, too. */
 	if (n == 2 && c == 0xc2 && (unsigned char)s.p[at + 1] < 0xa0)
 		return 0;

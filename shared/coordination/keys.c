@@ -28,28 +28,46 @@ static const char *const names[] = {
 };
 static_assert(sizeof(names) / sizeof(names[0]) == FAMILY_COUNT, "a name for each family");
 
-#define PREFIX(text, family) { { "" text, sizeof(text) - 1 }, family }
+#define WORD(text, family) { { "" text, sizeof(text) - 1 }, family }
 
-/* The longer of two prefixes that both match stands first. */
-static const struct prefix {
+/* What stands behind a namespace. The longer of two that both match stands first. */
+struct word {
 	struct bytes text;
 	enum family family;
-} prefixes[] = {
-	PREFIX("blocking:heartbeat:", FAMILY_HEARTBEAT),
-	PREFIX("blocking:signal:", FAMILY_SIGNAL),
-	PREFIX("blocking:ack:", FAMILY_ACK),
-	PREFIX("blocking:warning:", FAMILY_WARNING),
-	PREFIX("blocking:idempotency:", FAMILY_IDEMPOTENCY),
-	PREFIX("blocking:state:", FAMILY_STATE),
-	PREFIX("blocking:retry:failed:", FAMILY_RETRY_FAILED),
-	PREFIX("blocking:retry:", FAMILY_RETRY),
-	PREFIX("coordinator:activity:", FAMILY_ACTIVITY),
-	PREFIX("coordinator:work:", FAMILY_WORK),
-	PREFIX("coordinator:escalation:", FAMILY_ESCALATION),
-	PREFIX("coordinator:spawn:", FAMILY_SPAWN),
-	PREFIX("coordinator:circuit:", FAMILY_BREAKER),
 };
-#define PREFIXES (sizeof(prefixes) / sizeof(prefixes[0]))
+
+static const struct word blocking_words[] = {
+	WORD("heartbeat:", FAMILY_HEARTBEAT),
+	WORD("signal:", FAMILY_SIGNAL),
+	WORD("ack:", FAMILY_ACK),
+	WORD("warning:", FAMILY_WARNING),
+	WORD("idempotency:", FAMILY_IDEMPOTENCY),
+	WORD("state:", FAMILY_STATE),
+	WORD("retry:failed:", FAMILY_RETRY_FAILED),
+	WORD("retry:", FAMILY_RETRY),
+};
+static const struct word coordinator_words[] = {
+	WORD("activity:", FAMILY_ACTIVITY),
+	WORD("work:", FAMILY_WORK),
+	WORD("escalation:", FAMILY_ESCALATION),
+	WORD("spawn:", FAMILY_SPAWN),
+	WORD("circuit:", FAMILY_BREAKER),
+};
+
+/* Keys of a namespace that no word names, or that are not formed as it says, are of its last field. */
+static const struct namespace {
+	struct bytes text;
+	const struct word *words;
+	size_t n;
+	enum family otherwise;
+} namespaces[] = {
+	{ { "blocking:", 9 }, blocking_words, sizeof(blocking_words) / sizeof(blocking_words[0]),
+	    FAMILY_OTHER },
+	{ { "coordinator:", 12 }, coordinator_words,
+	    sizeof(coordinator_words) / sizeof(coordinator_words[0]), FAMILY_NONE },
+	{ { "coordkeep:", 10 }, NULL, 0, FAMILY_OURS },
+};
+#define NAMESPACES (sizeof(namespaces) / sizeof(namespaces[0]))
 
 const char *
 family_name(enum family f)
@@ -143,38 +161,46 @@ well_formed(enum family f, struct bytes rest)
 	}
 }
 
+/* The family of ${rest}, which stands behind the name of ${space}; cut to what its word leaves. */
+static enum family
+in_namespace(const struct namespace *space, struct bytes *rest)
+{
+	const struct word *w;
+	struct bytes left;
+
+	for (w = space->words; w < space->words + space->n; w++) {
+		/* The first byte tells most of them apart. */
+		if (rest->n == 0 || rest->p[0] != w->text.p[0] || !bytes_starts(*rest, w->text))
+			continue;
+		left = bytes_from(*rest, w->text.n);
+		/* "blocking:retry:failed:" + nothing is no "blocking:retry:" either. */
+		if (!well_formed(w->family, left))
+			break;
+		*rest = left;
+		return w->family;
+	}
+	return space->otherwise;
+}
+
 enum family
 family_of(struct bytes key, struct bytes *rest)
 {
-	struct bytes none = { NULL, 0 };
-	struct bytes prefix;
+	enum family f = FAMILY_NONE;
+	struct bytes left = { NULL, 0 };
 	size_t i;
 
-	if (rest == NULL)
-		rest = &none;
-	*rest = (struct bytes){ NULL, 0 };
-	for (i = 0; i < PREFIXES; i++) {
-		prefix = prefixes[i].text;
-		if (!bytes_starts(key, prefix))
+	for (i = 0; i < NAMESPACES; i++) {
+		if (!bytes_starts(key, namespaces[i].text))
 			continue;
-		*rest = bytes_from(key, prefix.n);
-		if (well_formed(prefixes[i].family, *rest))
-			return prefixes[i].family;
-		/* "blocking:retry:failed:" + nothing is no "blocking:retry:" either. */
+		left = bytes_from(key, namespaces[i].text.n);
+		f = in_namespace(&namespaces[i], &left);
 		break;
 	}
 	if (bytes_equal(key, B("circuit:breaker:status")))
-		return FAMILY_BREAKER;
-	if (bytes_starts(key, B("coordkeep:"))) {
-		*rest = bytes_from(key, B("coordkeep:").n);
-		return FAMILY_OURS;
-	}
-	if (bytes_starts(key, B("blocking:"))) {
-		*rest = bytes_from(key, B("blocking:").n);
-		return FAMILY_OTHER;
-	}
-	*rest = (struct bytes){ NULL, 0 };
-	return FAMILY_NONE;
+		f = FAMILY_BREAKER;
+	if (rest != NULL)
+		*rest = f == FAMILY_NONE ? (struct bytes){ NULL, 0 } : left;
+	return f;
 }
 
 static bool
@@ -197,15 +223,18 @@ one_id(enum family f)
 void
 key_make(struct buf *out, enum family f, struct bytes id)
 {
+	const struct namespace *space;
 	size_t i;
 
-	for (i = 0; i < PREFIXES; i++) {
-		if (prefixes[i].family != f || !one_id(f) || id.n == 0)
-			continue;
-		buf_bytes(out, prefixes[i].text);
-		buf_bytes(out, id);
-		return;
-	}
+	for (space = namespaces; space < namespaces + NAMESPACES; space++)
+		for (i = 0; i < space->n; i++) {
+			if (space->words[i].family != f || !one_id(f) || id.n == 0)
+				continue;
+			buf_bytes(out, space->text);
+			buf_bytes(out, space->words[i].text);
+			buf_bytes(out, id);
+			return;
+		}
 	out->failed = true;
 }
 
@@ -214,7 +243,7 @@ key_make(struct buf *out, enum family f, struct bytes id)
 static void
 ack_claims(struct bytes rest, key_claim_fn *fn, void *ctx)
 {
-	struct key_claim claim = { .id = rest, .role = KEY_OWNER };
+	struct key_claim claim = { .id = rest, .family = FAMILY_ACK, .role = KEY_OWNER };
 	size_t at;
 
 	if (!fn(ctx, &claim))
@@ -229,7 +258,7 @@ ack_claims(struct bytes rest, key_claim_fn *fn, void *ctx)
 static void
 idempotency_claims(struct bytes rest, key_claim_fn *fn, void *ctx)
 {
-	struct key_claim claim = { .role = KEY_SENDER };
+	struct key_claim claim = { .family = FAMILY_IDEMPOTENCY };
 	struct bytes ids;
 	size_t at;
 
@@ -251,7 +280,7 @@ idempotency_claims(struct bytes rest, key_claim_fn *fn, void *ctx)
 static void
 work_claims(struct bytes rest, key_claim_fn *fn, void *ctx)
 {
-	struct key_claim claim = { .role = KEY_OWNER };
+	struct key_claim claim = { .family = FAMILY_WORK, .role = KEY_OWNER };
 	size_t a, b;
 
 	for (a = bytes_find(rest, ':', 1); a + 1 < rest.n; a = bytes_find(rest, ':', a + 1)) {
@@ -272,6 +301,7 @@ key_claims(struct bytes key, key_claim_fn *fn, void *ctx)
 	struct key_claim claim = { .role = KEY_OWNER };
 	enum family f = family_of(key, &claim.id);
 
+	claim.family = f;
 	if (f == FAMILY_ACK)
 		ack_claims(claim.id, fn, ctx);
 	else if (f == FAMILY_IDEMPOTENCY)

@@ -49,6 +49,7 @@ enum key_role {
 };
 struct key_claim {
 	struct bytes id; /* a view into the key */
+	enum family family;
 	enum key_role role;
 	struct bytes swarm, work_id; /* FAMILY_WORK: the rest of this parse */
 };

@@ -154,7 +154,7 @@ record_time(const struct record *r, const char *field, struct stamp *t)
 		return false;
 	t->seconds = v < SECONDS_BELOW;
 	/* 1700000000.123 s has no exact double: rounded, it is 123 ms again. */
-	t->ms = t->seconds ? llround(v * 1000) : (int64_t)v;
+	t->ms = t->seconds ? (int64_t)(v * 1000 + 0.5) : (int64_t)v;
 	return t->ms > 0;
 }
 

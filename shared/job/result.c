@@ -179,6 +179,13 @@ result_findings(const struct result *r)
 	return r->findings.total;
 }
 
+bool
+result_reads_action(const struct result *r)
+{
+
+	return r->actions.n < RESULT_KEEP || log_wants(LOG_LEVEL_INFO);
+}
+
 void
 result_action(struct result *r, const char *action, struct bytes key, const char *fmt, ...)
 {
@@ -186,7 +193,7 @@ result_action(struct result *r, const char *action, struct bytes key, const char
 	char *text;
 
 	/* There can be millions of them, and mostly nobody reads what each was. */
-	if (r->actions.n >= RESULT_KEEP && !log_wants(LOG_LEVEL_INFO)) {
+	if (!result_reads_action(r)) {
 		r->actions.total++;
 		return;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "redis/reply.h"
 
 /* The parser keeps a buffer of up to this size between replies. */
 #define READER_KEEP ((size_t)128 * 1024)
@@ -11,46 +12,12 @@
 #define REPLY_MAX_MB 600
 #define REPLY_MAX ((size_t)REPLY_MAX_MB * 1024 * 1024)
 
-/* No reply to what the jobs ask holds a list as long as this, or lists in lists
- * as deep. Space for a list is made as soon as its length is announced: a peer
- * that announces 2^31 elements would keep us busy for minutes with making it
- * and freeing it. */
-#define LIST_MAX 1000000
-#define DEPTH_MAX 7
-
-#if HIREDIS_MAJOR >= 1
-typedef size_t list_length;
-#else
-typedef int list_length;
-#endif
-
-static void *
-make_list(const redisReadTask *task, list_length n)
-{
-	struct link *l = task->privdata;
-	const redisReadTask *t;
-	int depth = 0;
-
-	for (t = task; t != NULL; t = t->parent)
-		depth++;
-	if (n > LIST_MAX || depth > DEPTH_MAX) {
-		l->too_long = true;
-		return NULL;
-	}
-	return l->usually.createArray(task, n);
-}
-
 int
 link_open(struct link *l, const struct transport_options *o, int64_t deadline, struct error *e)
 {
-	if ((l->reader = redisReaderCreate()) == NULL)
+	if ((l->reader = reply_reader(&l->too_long)) == NULL)
 		return error_set(e, EX_SOFTWARE, "no memory");
 	l->reader->maxbuf = READER_KEEP;
-	l->reader->privdata = l;
-	l->usually = l->make = *l->reader->fn;
-	l->make.createArray = make_list;
-	l->reader->fn = &l->make;
-	l->too_long = false;
 	if ((l->transport = transport_open(o, deadline, e)) == NULL) {
 		link_close(l);
 		return -1;
@@ -101,6 +68,7 @@ guess(const struct link *l)
 int
 link_ready(struct link *l, struct reply **r, struct error *e)
 {
+	struct reply *x;
 	void *got = NULL;
 
 	*r = NULL;
@@ -108,7 +76,7 @@ link_ready(struct link *l, struct reply **r, struct error *e)
 		if (l->too_long)
 			return error_set(e, EX_PROTOCOL,
 			    "%s: not a Redis%s (a list of more than %d, or of lists more than %d deep)",
-			    l->peer, guess(l), LIST_MAX, DEPTH_MAX);
+			    l->peer, guess(l), REPLY_LIST_MAX, REPLY_DEPTH_MAX);
 		if (l->reader->err == REDIS_ERR_OOM)
 			return error_set(e, EX_SOFTWARE, "%s: no memory for a reply", l->peer);
 		return error_set(e, EX_PROTOCOL, "%s: not a Redis%s (%s)", l->peer, guess(l),
@@ -117,15 +85,15 @@ link_ready(struct link *l, struct reply **r, struct error *e)
 	if (got == NULL)
 		return 0;
 	/* hiredis 1.x reads RESP3 as well, which nobody has asked for. */
-	if (((redisReply *)got)->type < REDIS_REPLY_STRING ||
-	    ((redisReply *)got)->type > REDIS_REPLY_ERROR) {
-		freeReplyObject(got);
+	x = got;
+	if (x->type < REDIS_REPLY_STRING || x->type > REDIS_REPLY_ERROR) {
+		reply_free(x);
 		return error_set(e, EX_PROTOCOL, "%s: not a Redis%s (a reply of an unknown type)",
 		    l->peer, guess(l));
 	}
 	l->unparsed = 0;
 	l->answered = true;
-	*r = got;
+	*r = x;
 	return 0;
 }
 

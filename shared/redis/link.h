@@ -16,8 +16,6 @@
 struct link {
 	struct transport *transport;  /* NULL: not connected */
 	redisReader *reader;
-	redisReplyObjectFunctions make;    /* hiredis's, but for the arrays */
-	redisReplyObjectFunctions usually; /* hiredis's */
 	bool too_long;                /* a list was announced beyond what we take, or too deep */
 	bool (*cancelled)(void);      /* asked when a signal ends a wait; NULL: go on */
 	int64_t used_at;              /* monotonic ms of the last reply */

@@ -3,67 +3,53 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <hiredis/hiredis.h>
-
-#include "redis/client.h"
 #include "redis/reply.h"
-
-/* A reply is hiredis's, under a name of our own. */
-static const redisReply *
-inside(const struct reply *r)
-{
-	return (const redisReply *)(const void *)r;
-}
 
 bool
 reply_is_nil(const struct reply *r)
 {
-	return r != NULL && inside(r)->type == REDIS_REPLY_NIL;
+	return r != NULL && r->type == REDIS_REPLY_NIL;
 }
 
 const char *
 reply_error(const struct reply *r)
 {
-	return r != NULL && inside(r)->type == REDIS_REPLY_ERROR ? inside(r)->str : NULL;
+	return r != NULL && r->type == REDIS_REPLY_ERROR ? r->string.p : NULL;
 }
 
 bool
 reply_integer(const struct reply *r, int64_t *v)
 {
-	if (r == NULL || inside(r)->type != REDIS_REPLY_INTEGER)
+	if (r == NULL || r->type != REDIS_REPLY_INTEGER)
 		return false;
-	*v = inside(r)->integer;
+	*v = r->integer;
 	return true;
 }
 
 bool
 reply_string(const struct reply *r, struct bytes *s)
 {
-	const redisReply *x = inside(r);
-
-	if (r == NULL || (x->type != REDIS_REPLY_STRING && x->type != REDIS_REPLY_STATUS))
+	if (r == NULL || (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_STATUS))
 		return false;
-	*s = (struct bytes){ x->str, (size_t)x->len };
+	*s = r->string;
 	return true;
 }
 
 bool
 reply_array(const struct reply *r, size_t *n)
 {
-	if (r == NULL || inside(r)->type != REDIS_REPLY_ARRAY)
+	if (r == NULL || r->type != REDIS_REPLY_ARRAY)
 		return false;
-	*n = inside(r)->elements;
+	*n = r->list.n;
 	return true;
 }
 
 const struct reply *
 reply_at(const struct reply *r, size_t i)
 {
-	const redisReply *x = inside(r);
-
-	if (r == NULL || x->type != REDIS_REPLY_ARRAY || i >= x->elements)
+	if (r == NULL || r->type != REDIS_REPLY_ARRAY || i >= r->list.n)
 		return NULL;
-	return (const struct reply *)(const void *)x->element[i];
+	return &r->list.v[i];
 }
 
 const char *
@@ -71,7 +57,7 @@ reply_kind(const struct reply *r)
 {
 	if (r == NULL)
 		return "no reply";
-	switch (inside(r)->type) {
+	switch (r->type) {
 	case REDIS_REPLY_STRING:
 		return "a string";
 	case REDIS_REPLY_STATUS:
@@ -83,17 +69,10 @@ reply_kind(const struct reply *r)
 	case REDIS_REPLY_NIL:
 		return "nil";
 	case REDIS_REPLY_ERROR:
-		return inside(r)->str;
+		return r->string.p;
 	default:
 		return "a reply of an unknown type";
 	}
-}
-
-void
-reply_free(struct reply *r)
-{
-	if (r != NULL)
-		freeReplyObject(r);
 }
 
 /* Before Redis 7 the error of a command in a script stands in the middle of a sentence:

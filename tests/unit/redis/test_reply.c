@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <check.h>
 #include <hiredis/hiredis.h>
@@ -13,7 +14,8 @@ Suite *suite_reply(void);
 static struct reply *
 parse(const char *wire)
 {
-	redisReader *reader = redisReaderCreate();
+	bool too_long;
+	redisReader *reader = reply_reader(&too_long);
 	void *r = NULL;
 
 	ck_assert_ptr_nonnull(reader);
@@ -185,6 +187,163 @@ START_TEST(writes_numbers)
 }
 END_TEST
 
+static size_t
+below(size_t n)
+{
+
+	return (size_t)random() % n;
+}
+
+/* A reply at random, in the form of the wire and as a person would write it down. */
+static void
+invent(int depth, struct buf *wire, struct buf *told)
+{
+	size_t n, i;
+
+	switch (below(depth < REPLY_DEPTH_MAX ? 6 : 4)) {
+	case 0:
+		buf_str(wire, "$-1\r\n");
+		buf_str(told, "nil ");
+		break;
+	case 1:
+		n = below(100000);
+		buf_printf(wire, ":%zu\r\n", n);
+		buf_printf(told, "%zu ", n);
+		break;
+	case 2:
+	case 3:
+		/* Now and then more than what strings of one reply share. */
+		n = below(20) == 0 ? below(20000) : below(30);
+		buf_printf(wire, "$%zu\r\n", n);
+		for (i = 0; i < n; i++) {
+			buf_char(wire, (char)('a' + (i + n) % 26));
+			buf_char(told, (char)('a' + (i + n) % 26));
+		}
+		buf_str(wire, "\r\n");
+		buf_str(told, "\" ");
+		break;
+	default:
+		n = below(10) == 0 ? below(700) : below(6);
+		if (depth > 2)
+			n = n % 6;
+		buf_printf(wire, "*%zu\r\n", n);
+		buf_str(told, "( ");
+		for (i = 0; i < n; i++)
+			invent(depth + 1, wire, told);
+		buf_str(told, ") ");
+		break;
+	}
+}
+
+static void
+tell(const struct reply *r, struct buf *told)
+{
+	struct bytes s;
+	int64_t v;
+	size_t n, i;
+
+	if (reply_is_nil(r))
+		buf_str(told, "nil ");
+	else if (reply_integer(r, &v))
+		buf_printf(told, "%lld ", (long long)v);
+	else if (reply_string(r, &s)) {
+		ck_assert_int_eq(s.p[s.n], '\0');
+		buf_bytes(told, s);
+		buf_str(told, "\" ");
+	} else {
+		ck_assert(reply_array(r, &n));
+		buf_str(told, "( ");
+		for (i = 0; i < n; i++)
+			tell(reply_at(r, i), told);
+		buf_str(told, ") ");
+	}
+}
+
+START_TEST(reads_whatever_is_sent_in_whatever_pieces)
+{
+	struct buf wire = { 0 }, told = { 0 }, read = { 0 };
+	struct reply *kept[50];
+	bool too_long;
+	redisReader *reader = reply_reader(&too_long);
+	const unsigned int seed = (unsigned int)time(NULL);
+	size_t at = 0, n, got = 0, i;
+	void *r;
+
+	srandom(seed);
+	ck_assert_ptr_nonnull(reader);
+	for (i = 0; i < 50; i++)
+		invent(1, &wire, &told);
+	/* Each is whole however long others are kept. */
+	while (at < wire.n) {
+		n = 1 + below(9000);
+		if (n > wire.n - at)
+			n = wire.n - at;
+		ck_assert_int_eq(redisReaderFeed(reader, wire.p + at, n), REDIS_OK);
+		at += n;
+		for (;;) {
+			ck_assert_int_eq(redisReaderGetReply(reader, &r), REDIS_OK);
+			if (r == NULL)
+				break;
+			ck_assert_uint_lt(got, 50);
+			kept[got++] = r;
+		}
+	}
+	ck_assert_msg(got == 50, "seed %u: %zu replies", seed, got);
+	for (i = 0; i < got; i++)
+		tell(kept[i], &read);
+	ck_assert_msg(bytes_equal(buf_view(&read), buf_view(&told)), "seed %u", seed);
+	for (i = 0; i < got; i++)
+		reply_free(kept[i]);
+	redisReaderFree(reader);
+	buf_free(&wire);
+	buf_free(&told);
+	buf_free(&read);
+}
+END_TEST
+
+/* What the parser gives up on is freed with it (the sanitizers look). */
+static const struct {
+	const char *wire;
+	bool too_long;
+} broken[] = {
+	{ "*3\r\n$3\r\nabc\r\n*2\r\n:1\r\n?\r\n", false },
+	{ "*1000001\r\n", true },
+	{ "*2\r\n$1\r\nx\r\n*1000001\r\n", true },
+	{ "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", true },
+	{ "hello\r\n", false },
+};
+
+START_TEST(gives_up_cleanly)
+{
+	bool too_long = true;
+	redisReader *reader = reply_reader(&too_long);
+	void *r = NULL;
+
+	ck_assert_ptr_nonnull(reader);
+	ck_assert(!too_long);
+	ck_assert_int_eq(redisReaderFeed(reader, broken[_i].wire, strlen(broken[_i].wire)), REDIS_OK);
+	ck_assert_int_eq(redisReaderGetReply(reader, &r), REDIS_ERR);
+	ck_assert_ptr_null(r);
+	ck_assert_int_eq(too_long, broken[_i].too_long);
+	redisReaderFree(reader);
+}
+END_TEST
+
+/* The connection ends in the middle of one. */
+START_TEST(frees_the_half_of_a_reply)
+{
+	static const char wire[] = "*3\r\n$3\r\nabc\r\n*2\r\n:1\r\n$100\r\nno more";
+	bool too_long;
+	redisReader *reader = reply_reader(&too_long);
+	void *r = NULL;
+
+	ck_assert_int_eq(redisReaderFeed(reader, wire, sizeof(wire) - 1), REDIS_OK);
+	ck_assert_int_eq(redisReaderGetReply(reader, &r), REDIS_OK);
+	ck_assert_ptr_null(r);
+	redisReaderFree(reader);
+}
+END_TEST
+
 Suite *
 suite_reply(void)
 {
@@ -194,6 +353,9 @@ suite_reply(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, tells_the_type, 0, sizeof(kinds) / sizeof(kinds[0]));
 	tcase_add_test(t, gives_the_value);
+	tcase_add_test(t, reads_whatever_is_sent_in_whatever_pieces);
+	tcase_add_loop_test(t, gives_up_cleanly, 0, sizeof(broken) / sizeof(broken[0]));
+	tcase_add_test(t, frees_the_half_of_a_reply);
 	tcase_add_test(t, none_is_of_no_type);
 	tcase_add_loop_test(t, knows_what_errors_mean, 0, sizeof(errors) / sizeof(errors[0]));
 	tcase_add_loop_test(t, turns_replies_into_errors, 0,

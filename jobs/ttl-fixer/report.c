@@ -57,6 +57,7 @@ ttl_failed(struct report *p, struct bytes key, const struct reply *r)
 static void
 on_ttl(void *ctx, size_t tag, const struct reply *r)
 {
+	const struct bytes *key = (const struct bytes *)(uintptr_t)tag;
 	struct line *line = ctx;
 	struct report *p = line->report;
 	int64_t left;
@@ -64,9 +65,12 @@ on_ttl(void *ctx, size_t tag, const struct reply *r)
 	if (r == NULL)
 		return;
 	if (!reply_integer(r, &left)) {
-		ttl_failed(p, *(const struct bytes *)(uintptr_t)tag, r);
+		ttl_failed(p, *key, r);
 		return;
 	}
+	/* Here and not in page(): the server works at the next page meanwhile. */
+	if (owners_count_key(p->owners, *key) != 0)
+		(void)error_set(&p->fatal, EX_SOFTWARE, "out of memory");
 	if (left == -1)
 		line->bare++;
 	else if (left >= 0) {
@@ -115,8 +119,6 @@ page(void *ctx, const struct bytes *keys, size_t n)
 		if (!p->memory_unknown && (nth < SAMPLE_FIRST || nth % SAMPLE_EVERY == 0))
 			(void)CLIENT_ADD(p->client, CLIENT_REPEAT, on_memory, line, 0, B("MEMORY"),
 			    B("USAGE"), keys[i]);
-		if (owners_count_key(p->owners, keys[i]) != 0)
-			(void)error_set(&p->fatal, EX_SOFTWARE, "out of memory");
 	}
 	return p->fatal.exit != 0;
 }

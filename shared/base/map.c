@@ -10,15 +10,20 @@
 #include "base/siphash.h"
 
 /* Open addressing over pointers to entries, so that entries never move. An
- * entry is one allocation: header, value, key. */
+ * entry is one allocation: header, value, key. Its hash is in the slot: those that only stand in
+ * the way are passed without being read. */
 struct entry {
-	uint32_t hash;
 	uint32_t key_size;
 	_Alignas(max_align_t) char data[];
 };
 
+struct slot {
+	struct entry *entry; /* NULL: empty */
+	uint32_t hash;
+};
+
 struct map {
-	struct entry **slots;
+	struct slot *slots;
 	size_t size;  /* a power of two */
 	size_t count; /* entries */
 	size_t used;  /* entries and graves */
@@ -56,7 +61,7 @@ map_new(size_t value_size)
 
 	if (m == NULL)
 		return NULL;
-	m->slots = calloc(SIZE_FIRST, sizeof(struct entry *));
+	m->slots = calloc(SIZE_FIRST, sizeof(struct slot));
 	if (m->slots == NULL || random_key(m->key, sizeof(m->key)) == -1) {
 		free(m->slots);
 		free(m);
@@ -70,16 +75,18 @@ map_new(size_t value_size)
 void
 map_free(struct map *m, void (*free_value)(void *value))
 {
+	struct entry *e;
 	size_t i;
 
 	if (m == NULL)
 		return;
 	for (i = 0; i < m->size; i++) {
-		if (m->slots[i] == NULL || m->slots[i] == &grave)
+		e = m->slots[i].entry;
+		if (e == NULL || e == &grave)
 			continue;
 		if (free_value != NULL)
-			free_value(m->slots[i]->data);
-		free(m->slots[i]);
+			free_value(e->data);
+		free(e);
 	}
 	free(m->slots);
 	free(m);
@@ -99,8 +106,8 @@ find_slot(const struct map *m, struct bytes key, uint32_t hash)
 	size_t i = hash & (m->size - 1);
 	struct entry *e;
 
-	for (; (e = m->slots[i]) != NULL; i = (i + 1) & (m->size - 1)) {
-		if (e == &grave || e->hash != hash || e->key_size != key.n)
+	for (; (e = m->slots[i].entry) != NULL; i = (i + 1) & (m->size - 1)) {
+		if (m->slots[i].hash != hash || e == &grave || e->key_size != key.n)
 			continue;
 		if (key.n == 0 || memcmp(entry_key(m, e), key.p, key.n) == 0)
 			break;
@@ -117,7 +124,7 @@ hash_of(const struct map *m, struct bytes key)
 void *
 map_find(const struct map *m, struct bytes key)
 {
-	struct entry *e = m->slots[find_slot(m, key, hash_of(m, key))];
+	struct entry *e = m->slots[find_slot(m, key, hash_of(m, key))].entry;
 
 	return e == NULL ? NULL : e->data;
 }
@@ -127,20 +134,20 @@ static int
 rebuild(struct map *m)
 {
 	size_t size = SIZE_FIRST, i, at;
-	struct entry **slots, *e;
+	struct slot *slots, *s;
 
 	while (size / 2 <= m->count)
 		size *= 2;
-	slots = calloc(size, sizeof(struct entry *));
+	slots = calloc(size, sizeof(struct slot));
 	if (slots == NULL)
 		return -1;
 	for (i = 0; i < m->size; i++) {
-		e = m->slots[i];
-		if (e == NULL || e == &grave)
+		s = &m->slots[i];
+		if (s->entry == NULL || s->entry == &grave)
 			continue;
-		for (at = e->hash & (size - 1); slots[at] != NULL; at = (at + 1) & (size - 1))
+		for (at = s->hash & (size - 1); slots[at].entry != NULL; at = (at + 1) & (size - 1))
 			;
-		slots[at] = e;
+		slots[at] = *s;
 	}
 	free(m->slots);
 	m->slots = slots;
@@ -154,13 +161,14 @@ map_put(struct map *m, struct bytes key, bool *added)
 {
 	uint32_t hash = hash_of(m, key);
 	size_t at = find_slot(m, key, hash);
-	struct entry *e = m->slots[at];
+	struct entry *e = m->slots[at].entry;
 
 	if (added != NULL)
 		*added = e == NULL;
 	if (e != NULL)
 		return e->data;
-	if (m->used + 1 > m->size / 4 * 3) {
+	/* Of many graves every search would read its share. */
+	if (m->used + 1 > m->size / 4 * 3 || m->used - m->count > m->size / 4) {
 		if (rebuild(m) == -1)
 			goto failed;
 		at = find_slot(m, key, hash);
@@ -170,12 +178,11 @@ map_put(struct map *m, struct bytes key, bool *added)
 	e = malloc(sizeof(*e) + m->value_size + key.n);
 	if (e == NULL)
 		goto failed;
-	e->hash = hash;
 	e->key_size = (uint32_t)key.n;
 	memset(e->data, 0, m->value_size);
 	if (key.n > 0)
 		memcpy(entry_key(m, e), key.p, key.n);
-	m->slots[at] = e;
+	m->slots[at] = (struct slot){ e, hash };
 	m->count++;
 	m->used++;
 	return e->data;
@@ -190,11 +197,11 @@ bool
 map_remove(struct map *m, struct bytes key)
 {
 	size_t at = find_slot(m, key, hash_of(m, key));
-	struct entry *e = m->slots[at];
+	struct entry *e = m->slots[at].entry;
 
 	if (e == NULL)
 		return false;
-	m->slots[at] = &grave;
+	m->slots[at].entry = &grave;
 	m->count--;
 	free(e);
 	return true;
@@ -206,7 +213,7 @@ map_next(const struct map *m, size_t *at, struct bytes *key, void **value)
 	struct entry *e;
 
 	while (*at < m->size) {
-		e = m->slots[(*at)++];
+		e = m->slots[(*at)++].entry;
 		if (e == NULL || e == &grave)
 			continue;
 		if (key != NULL)

@@ -65,6 +65,26 @@ def test_one_that_fell_silent_unseen_is_looked_at_twice(server, r, job, proxy, h
     assert r.exists("blocking:heartbeat:l0", "blocking:state:l0") == 2
 
 
+def test_what_scan_gives_twice_is_deleted_once(r, job, proxy, heartbeat):
+    """SCAN may return a key several times: what is counted is what went."""
+    before = snapshot(r)
+    heartbeat("gone", age_ms=OLD, ttl=None)
+    r.set("blocking:state:gone", "s")
+    reap = job("reap-stale", FAST, url=proxy.url)
+
+    def on_command(_, words):
+        if words[0].upper() == b"SCAN" and any(b"[bc]" in w for w in words):
+            key = b"$19\r\nblocking:state:gone\r\n"
+            return b"*2\r\n$1\r\n0\r\n*3\r\n" + key * 3
+        return None
+
+    proxy.on_command = on_command
+    done = reap.json()
+    proxy.on_command = None
+    assert done.exit == 0 and done.count("keys-deleted") == 2, done
+    assert differences(before, snapshot(r)) == []
+
+
 def test_a_step_of_the_servers_clock(server, r, job, proxy, heartbeat):
     """700 s forward between two runs: everybody's silence is 700 s all at once."""
     reap = job("reap-stale", FAST, url=proxy.url)

@@ -156,6 +156,22 @@ event_quiet(struct sim *s)
 		s->now += 25 * HOUR;
 }
 
+/* Is a run on its way to exclude one? */
+static bool
+excluding(const struct sim *s)
+{
+	size_t i, j;
+
+	for (i = 0; i < s->hosts; i++) {
+		for (j = 0; j < SIM_RUNS; j++) {
+			if (s->host[i].run[j].active &&
+			    s->host[i].run[j].steering.order == ORDER_EXCLUDE)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Nobody is excluded twice, nor two hosts in one rotation: hosts that were
  * taken for dead could else vouch for each other. */
 static void
@@ -168,7 +184,7 @@ order_exclusion(struct sim *s, struct host *from)
 		if (s->host[i].excluded)
 			return;
 	}
-	if (h == from || (h->up && !sim_chance(s, 30)))
+	if (h == from || (h->up && !sim_chance(s, 30)) || excluding(s))
 		return;
 	sim_run_begin(s, from, ORDER_EXCLUDE, h->name, false);
 	h->excluded = !h->up;

@@ -25,6 +25,24 @@ sim_one_is_outside(const struct sim *s)
 	return false;
 }
 
+/* An exclusion counts from when the record says it: its run may have been slow, and the host have gone
+ * down meanwhile. */
+void
+sim_note_excluded(struct sim *s)
+{
+	const struct rotation *r = &s->redis.record, *seen = &s->seen;
+	struct host *h;
+
+	for (h = s->host; h < s->host + s->hosts; h++) {
+		h->dropped |= s->redis.there && strcmp(r->id, seen->id) == 0 &&
+		    hosts_find(&seen->hosts, h->name) < seen->hosts.n &&
+		    hosts_find(&r->hosts, h->name) == r->hosts.n;
+		h->excluded |= h->dropped && !h->up;
+	}
+	if (s->redis.there)
+		s->seen = *r;
+}
+
 /* Such a host is waited for only as long as it reports: here its timer goes on. */
 void
 sim_hear_outside(struct sim *s)

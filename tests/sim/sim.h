@@ -105,7 +105,7 @@ struct host {
 	bool up, booting;           /* booting: up, but the coordinators wait for the catch-up */
 	bool ignorant;              /* an old disk, or excluded: has not caught up yet */
 	bool hurt;                  /* a restart of ours left it without coordinators */
-	bool excluded;
+	bool dropped, excluded;     /* dropped: from the record; excluded: and was down then or later */
 	bool changed;               /* since the last check */
 	bool restart_pending;       /* a command timed out and goes on by itself */
 	int64_t away_since;
@@ -124,6 +124,7 @@ struct sim {
 	int step;
 	unsigned secrets, writes;   /* made so far */
 	struct redis redis, snapshot[SIM_SNAPSHOTS];
+	struct rotation seen;       /* the record after the last event */
 	bool redis_lost;            /* at least once */
 	struct host host[SIM_HOSTS];
 	size_t hosts;
@@ -186,6 +187,8 @@ void event_foreign(struct sim *s);
 /* Was ${h}, or some host, excluded, and runs all the same? Nothing but its own runs speak for it. */
 bool sim_is_outside(const struct sim *s, const struct host *h);
 bool sim_one_is_outside(const struct sim *s);
+/* Who is down, and was dropped from the record, was excluded: call it after each event. */
+void sim_note_excluded(struct sim *s);
 /* Such a host is waited for only as long as it reports: its timer goes on. */
 void sim_hear_outside(struct sim *s);
 

@@ -280,6 +280,7 @@ sim_world(uint64_t seed, unsigned off, bool trace, int *ended, char *failure, si
 
 	for (s->step = 0; s->step < steps && s->failure[0] == '\0'; s->step++) {
 		sim_event(s);
+		sim_note_excluded(s);
 		sim_check(s);
 	}
 	if (s->failure[0] == '\0' && off == 0)

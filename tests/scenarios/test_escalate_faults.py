@@ -117,7 +117,7 @@ def test_killed_at_every_command(server, proxy, tmp_path, state, r):
         return Job("escalate-dead", proxy.url, tmp_path / str(n), BRITTLE)
 
     total = count_commands(proxy, job_of, state, r)
-    for n in range(4, total + 1, 2):
+    for n in range(1, total + 1):
         new, items = set_up(state, r)
         watch = Watch(state, "dead", items)
         box, seen, ready = [], [0], threading.Event()

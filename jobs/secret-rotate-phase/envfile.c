@@ -159,22 +159,6 @@ copy_attributes(int from, int to)
 	return r;
 }
 
-static int
-write_all(int fd, struct bytes data)
-{
-	ssize_t n;
-
-	while (data.n > 0) {
-		n = write(fd, data.p, data.n);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		data = bytes_from(data, (size_t)n);
-	}
-	return 0;
-}
-
 /* Make ${fd} what ${old} is, but with ${text}. The owner before the mode, which
  * a change of owner can cut down; the attributes after it, because an ACL is one. */
 static int
@@ -189,7 +173,7 @@ fill(int fd, int old, const struct stat *st, struct bytes text)
 		return -1;
 	if (fchmod(fd, st->st_mode & 07777) == -1 || copy_attributes(old, fd) == -1)
 		return -1;
-	return write_all(fd, text) == -1 || fsync(fd) == -1 ? -1 : 0;
+	return file_write(fd, text) == -1 || fsync(fd) == -1 ? -1 : 0;
 }
 
 static int

@@ -180,8 +180,8 @@ file_sync_directory(const char *path)
 	return r;
 }
 
-static int
-write_all(int fd, struct bytes data)
+int
+file_write(int fd, struct bytes data)
 {
 	ssize_t n;
 
@@ -202,7 +202,7 @@ finish(int fd, mode_t mode, struct bytes data)
 {
 	int saved;
 
-	if (fchmod(fd, mode) == -1 || write_all(fd, data) == -1 || fsync(fd) == -1) {
+	if (fchmod(fd, mode) == -1 || file_write(fd, data) == -1 || fsync(fd) == -1) {
 		saved = errno;
 		(void)close(fd);
 		errno = saved;

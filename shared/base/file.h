@@ -35,6 +35,8 @@ void file_give(int fd, const char *path);
  * lines anywhere. -1 with errno.
  */
 int file_append(const char *path, mode_t mode);
+/* All of ${data} to ${fd}, however many writes it takes. -1 with errno. */
+int file_write(int fd, struct bytes data);
 /* fsync the directory that holds ${path}. 0, or -1 with errno. */
 int file_sync_directory(const char *path);
 /* mkdir -p with ${mode}. 0, or -1 with EX_CANTCREAT. */

@@ -26,22 +26,6 @@ struct journal {
 	struct buf results;  /* result lines, of batches on disk */
 };
 
-static int
-write_all(int fd, struct bytes s)
-{
-	ssize_t n;
-
-	while (s.n > 0) {
-		if ((n = write(fd, s.p, s.n)) < 0) {
-			if (errno == EINTR)
-				continue;
-			return -1;
-		}
-		s = bytes_from(s, (size_t)n);
-	}
-	return 0;
-}
-
 static void
 base64_member(struct buf *out, const char *name, const char *suffix, struct bytes s)
 {
@@ -125,7 +109,7 @@ create(struct journal *j, const struct journal_options *o, struct error *e)
 	header(&j->line, o);
 	if (j->line.failed)
 		errno = ENOMEM;
-	else if (write_all(j->fd, buf_view(&j->line)) == 0 && fsync(j->fd) == 0) {
+	else if (file_write(j->fd, buf_view(&j->line)) == 0 && fsync(j->fd) == 0) {
 		j->end = (off_t)j->line.n;
 		buf_reset(&j->line);
 		return 0;
@@ -201,8 +185,8 @@ flush(struct journal *j)
 	}
 	if (n > 0) {
 		/* Results belong to batches before this one. */
-		if (write_all(j->fd, buf_view(&j->results)) != 0 ||
-		    write_all(j->fd, buf_view(&j->line)) != 0 || fsync(j->fd) != 0)
+		if (file_write(j->fd, buf_view(&j->results)) != 0 ||
+		    file_write(j->fd, buf_view(&j->line)) != 0 || fsync(j->fd) != 0)
 			return -1;
 	}
 	if (!j->directory_synced) {

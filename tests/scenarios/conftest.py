@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from coordinator.fleet import Fleet  # noqa: E402
+from escalating import QUICK, State  # noqa: E402
 from harness import Job, Proxy, RedisServer  # noqa: E402
 
 
@@ -98,3 +99,15 @@ def heartbeat(r, now_ms):
         r.set(key, json.dumps(value), ex=ttl)
         return key.encode()
     return write
+
+
+@pytest.fixture
+def state(r):
+    """What escalate-dead's scenarios set up and look at: see escalating.py."""
+    return State(r)
+
+
+@pytest.fixture
+def escalate(job):
+    """escalate-dead with thresholds that are over in seconds."""
+    return job("escalate-dead", QUICK)

@@ -4,18 +4,8 @@ import json
 
 import pytest
 
-from escalating import MINUTE, QUICK, State, successor, to_the_end
+from escalating import MINUTE, QUICK, successor, to_the_end
 from harness import differences, snapshot
-
-
-@pytest.fixture
-def state(r):
-    return State(r)
-
-
-@pytest.fixture
-def escalate(job):
-    return job("escalate-dead", QUICK)
 
 
 def test_three_runs_hand_everything_on(escalate, state, r):

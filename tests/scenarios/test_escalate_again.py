@@ -4,17 +4,7 @@ import json
 
 import pytest
 
-from escalating import MINUTE, QUICK, State, to_the_end
-
-
-@pytest.fixture
-def state(r):
-    return State(r)
-
-
-@pytest.fixture
-def escalate(job):
-    return job("escalate-dead", QUICK)
+from escalating import MINUTE, QUICK, to_the_end
 
 
 def forced(escalate, ident, *more):

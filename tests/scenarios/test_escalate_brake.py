@@ -9,16 +9,6 @@ from escalating import MINUTE, QUICK, State
 from harness import RedisServer, differences, snapshot
 
 
-@pytest.fixture
-def state(r):
-    return State(r)
-
-
-@pytest.fixture
-def escalate(job):
-    return job("escalate-dead", QUICK)
-
-
 def beat(state, n, mark):
     for i in range(n):
         state.heartbeat(f"c{i}", n=mark)

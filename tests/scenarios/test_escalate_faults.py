@@ -13,11 +13,6 @@ from harness import Job, Proxy, wait_for
 BRITTLE = {**QUICK, "redis": {"retries": 1}}
 
 
-@pytest.fixture
-def state(r):
-    return State(r)
-
-
 class Watch:
     """The invariants of one dead coordinator, checked between any two commands."""
 

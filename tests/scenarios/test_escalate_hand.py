@@ -4,18 +4,8 @@ import json
 
 import pytest
 
-from escalating import MINUTE, QUICK, State, to_the_end
+from escalating import MINUTE, QUICK, to_the_end
 from harness import differences, snapshot
-
-
-@pytest.fixture
-def state(r):
-    return State(r)
-
-
-@pytest.fixture
-def escalate(job):
-    return job("escalate-dead", QUICK)
 
 
 def by_hand(r, ident):

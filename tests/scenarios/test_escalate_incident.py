@@ -4,18 +4,8 @@ import json
 
 import pytest
 
-from escalating import MINUTE, QUICK, State, successor, to_the_end
+from escalating import MINUTE, QUICK, successor, to_the_end
 from harness import Job, Proxy, differences, snapshot
-
-
-@pytest.fixture
-def state(r):
-    return State(r)
-
-
-@pytest.fixture
-def escalate(job):
-    return job("escalate-dead", QUICK)
 
 
 # --force

@@ -5,18 +5,12 @@ import time
 
 import pytest
 
-from escalating import State
 from harness import wait_for
 
 DEAD_AFTER = 5.0
 FAST = {"escalate-dead": {"dead_after": "5s", "warning_interval": "0s", "spawn_timeout": "2s"},
         "liveness": {"confirm": "500ms", "heartbeat_ttl_max": "5s"}}
 BEAT = {"interval": 0.2, "ttl": 3, "swarm": "s"}
-
-
-@pytest.fixture
-def state(r):
-    return State(r)
 
 
 class Cadence:

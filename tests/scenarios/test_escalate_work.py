@@ -5,18 +5,8 @@ import re
 
 import pytest
 
-from escalating import MINUTE, QUICK, State, successor, to_the_end
+from escalating import MINUTE, QUICK, successor, to_the_end
 from harness import differences, snapshot
-
-
-@pytest.fixture
-def state(r):
-    return State(r)
-
-
-@pytest.fixture
-def escalate(job):
-    return job("escalate-dead", QUICK)
 
 
 def hand_on(state, escalate, r, ident="dead", findings=()):

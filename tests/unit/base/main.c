@@ -1,7 +1,8 @@
-#include <stdlib.h>
-
 #include <check.h>
 
+#include "../runner.h"
+
+/* Unit tests of shared/base: a line here and one in the table for each suite. */
 Suite *suite_status(void);
 Suite *suite_bytes(void);
 Suite *suite_buf(void);
@@ -18,22 +19,21 @@ Suite *suite_config_print(void);
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite_status());
-	int failed;
+	static Suite *(*const suites[])(void) = {
+		suite_status,
+		suite_bytes,
+		suite_buf,
+		suite_clock,
+		suite_duration,
+		suite_map,
+		suite_log,
+		suite_file,
+		suite_command,
+		suite_config,
+		suite_config_load,
+		suite_config_print,
+		NULL
+	};
 
-	srunner_add_suite(runner, suite_bytes());
-	srunner_add_suite(runner, suite_buf());
-	srunner_add_suite(runner, suite_clock());
-	srunner_add_suite(runner, suite_duration());
-	srunner_add_suite(runner, suite_map());
-	srunner_add_suite(runner, suite_log());
-	srunner_add_suite(runner, suite_file());
-	srunner_add_suite(runner, suite_command());
-	srunner_add_suite(runner, suite_config());
-	srunner_add_suite(runner, suite_config_load());
-	srunner_add_suite(runner, suite_config_print());
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suites(suites);
 }

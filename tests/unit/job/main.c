@@ -1,7 +1,8 @@
-#include <stdlib.h>
-
 #include <check.h>
 
+#include "../runner.h"
+
+/* Unit tests of shared/job: a line here and one in the table for each suite. */
 Suite *suite_url(void);
 Suite *suite_target(void);
 Suite *suite_settings(void);
@@ -16,20 +17,19 @@ Suite *suite_progress(void);
 int
 main(void)
 {
-	SRunner *runner = srunner_create(suite_url());
-	int failed;
+	static Suite *(*const suites[])(void) = {
+		suite_url,
+		suite_target,
+		suite_settings,
+		suite_options,
+		suite_result,
+		suite_output,
+		suite_ending,
+		suite_metrics,
+		suite_hooks,
+		suite_progress,
+		NULL
+	};
 
-	srunner_add_suite(runner, suite_target());
-	srunner_add_suite(runner, suite_settings());
-	srunner_add_suite(runner, suite_options());
-	srunner_add_suite(runner, suite_result());
-	srunner_add_suite(runner, suite_output());
-	srunner_add_suite(runner, suite_ending());
-	srunner_add_suite(runner, suite_metrics());
-	srunner_add_suite(runner, suite_hooks());
-	srunner_add_suite(runner, suite_progress());
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suites(suites);
 }

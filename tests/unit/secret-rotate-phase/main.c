@@ -1,7 +1,6 @@
-#include <stddef.h>
-#include <stdlib.h>
-
 #include <check.h>
+
+#include "../runner.h"
 
 /* Unit tests of secret-rotate-phase: a line here and one in the table for each suite. */
 Suite *suite_hosts(void);
@@ -15,31 +14,22 @@ Suite *suite_processes(void);
 Suite *suite_source(void);
 Suite *suite_commands(void);
 
-static Suite *(*const suites[])(void) = {
-	suite_hosts,
-	suite_envtext,
-	suite_envfile,
-	suite_rotation,
-	suite_phase,
-	suite_orders,
-	suite_local,
-	suite_processes,
-	suite_source,
-	suite_commands,
-	NULL
-};
-
 int
 main(void)
 {
-	SRunner *runner = srunner_create(NULL);
-	int failed;
-	size_t i;
+	static Suite *(*const suites[])(void) = {
+		suite_hosts,
+		suite_envtext,
+		suite_envfile,
+		suite_rotation,
+		suite_phase,
+		suite_orders,
+		suite_local,
+		suite_processes,
+		suite_source,
+		suite_commands,
+		NULL
+	};
 
-	for (i = 0; suites[i] != NULL; i++)
-		srunner_add_suite(runner, suites[i]());
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suites(suites);
 }

@@ -43,6 +43,12 @@ bytes_from(struct bytes s, size_t at)
 	return (struct bytes){ s.p + at, s.n - at };
 }
 
+struct bytes
+bytes_slice(struct bytes s, size_t from, size_t to)
+{
+	return (struct bytes){ s.p + from, to - from };
+}
+
 size_t
 bytes_find(struct bytes s, char c, size_t at)
 {

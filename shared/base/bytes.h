@@ -22,6 +22,8 @@ bool bytes_starts(struct bytes s, struct bytes prefix);
 int bytes_compare(struct bytes a, struct bytes b);
 /* The view from offset ${at} (at most s.n) to the end. */
 struct bytes bytes_from(struct bytes s, size_t at);
+/* The view from offset ${from} to before ${to} (from <= to <= s.n). */
+struct bytes bytes_slice(struct bytes s, size_t from, size_t to);
 /* Offset of the first ${c} at or after ${at}, or s.n when there is none. */
 size_t bytes_find(struct bytes s, char c, size_t at);
 /* Valid UTF-8 without NUL (RFC 3629: no overlong form, no surrogate)? */

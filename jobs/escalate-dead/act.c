@@ -53,7 +53,8 @@ static void
 become(struct coordinator *c, enum roster_state state)
 {
 
-	if (c->entry->state == state)
+	/* One that was entered without what makes a death one of its own gets it. */
+	if (c->entry->state == state && (state != ROSTER_SUSPECT || c->entry->incarnation != 0))
 		return;
 	/* It lived after it was handed on: another death, with another replacement. */
 	if (state == ROSTER_SUSPECT && c->entry->state == ROSTER_ESCALATED)

@@ -15,6 +15,14 @@ again_replacement(const struct coordinator *c, struct buf *out)
 		buf_str(out, new_id);
 }
 
+struct bytes
+again_told(const struct coordinator *c)
+{
+
+	return run_dry(c->job->run) && !c->adopted && c->entry->incarnation >= c->job->began ?
+	    B("a new id") : buf_view(&c->ledger.new_id);
+}
+
 /* Is it there, or still to come? One that is overdue may never come. */
 static bool
 expected(const struct escalate *x, struct bytes id)

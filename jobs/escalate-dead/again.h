@@ -19,6 +19,10 @@ bool again_hopeless(const struct coordinator *c);
  * ${out} in any case, if it is known. */
 bool again_same(const struct coordinator *c, struct buf *out);
 
+/* The replacement, for a person. In a dry run an id that would be made from the time of the run itself
+ * is not the one that the next run makes. */
+struct bytes again_told(const struct coordinator *c);
+
 /* Whom it was handed on to: appended to ${out}, nothing if that is not known. */
 void again_replacement(const struct coordinator *c, struct buf *out);
 

@@ -86,3 +86,10 @@ call_failed(struct coordinator *c, struct error *e)
 	return 0;
 }
 
+int
+call_settle(struct coordinator *c, int rc, bool *stop, struct error *e)
+{
+
+	*stop = rc != 0 && e->exit == EX_CRITICAL;
+	return *stop ? call_failed(c, e) : rc;
+}

@@ -23,5 +23,8 @@ int call_reread(struct coordinator *c, struct error *e);
 bool call_hopeless(const struct error *e);
 /* An error reply in ${e}: enter it as failed for ${c}, and empty it, unless it is hopeless (-1). */
 int call_failed(struct coordinator *c, struct error *e);
+/* ${rc} of a step of ${c}: if it failed with EX_CRITICAL, for a key that is not what it has to be, that
+ * is entered as above and *stop set, and the run goes on to the others (0). */
+int call_settle(struct coordinator *c, int rc, bool *stop, struct error *e);
 
 #endif

@@ -1,5 +1,7 @@
 #include "cancel.h"
 
+#include <inttypes.h>
+
 #include "fields.h"
 #include "report.h"
 #include "steps.h"
@@ -52,11 +54,33 @@ objection(const struct coordinator *c)
 	return NULL;
 }
 
+static void
+say_done(struct escalate *x, const struct coordinator *c)
+{
+	struct buf text = { 0 };
+
+	buf_str(&text, run_dry(x->run) ? "Would be taken back: " : "Taken back: ");
+	if (c->left > 0)
+		buf_printf(&text, "its work is its own again, but for %" PRId64 " item%s that could not go "
+		    "back (the findings name %s)", c->left, c->left == 1 ? "" : "s",
+		    c->left == 1 ? "it" : "them");
+	else
+		buf_str(&text, "its work is its own again");
+	if (c->ledger.earlier.n > 0) {
+		buf_str(&text, ", but for what was handed on before, to ");
+		buf_escaped(&text, buf_view(&c->ledger.earlier), 100);
+	}
+	buf_str(&text, ", and the jobs keep off it for 24 hours");
+	if (buf_cstr(&text) != NULL)
+		result_say(x->result, "%s", buf_cstr(&text));
+	buf_free(&text);
+}
+
 int
 cancel_run(struct escalate *x, struct bytes id, struct error *e)
 {
-	struct buf earlier = { 0 };
 	struct coordinator *c;
+	struct buf shown = { 0 };
 	bool done = false;
 
 	if ((c = escalate_coordinator(x, id)) == NULL)
@@ -65,21 +89,20 @@ cancel_run(struct escalate *x, struct bytes id, struct error *e)
 		return -1;
 	if (objection(c) != NULL) {
 		tell(x, c, false);
-		return error_set(e, EX_CRITICAL, "%s", objection(c));
+		buf_escaped(&shown, id, 100);
+		(void)error_set(e, EX_CRITICAL, "%s: %s",
+		    buf_cstr(&shown) != NULL ? buf_cstr(&shown) : "", objection(c));
+		buf_free(&shown);
+		return -1;
 	}
 	if (steps_withdraw(c, true, &done, e) != 0) {
 		tell(x, c, false);
 		return -1;
 	}
 	tell(x, c, done);
-	buf_escaped(&earlier, buf_view(&c->ledger.earlier), 100);
 	if (done)
-		result_say(x->result, "%s: its work is its own again%s%s, and the jobs keep off it for 24 "
-		    "hours", run_dry(x->run) ? "Would be taken back" : "Taken back",
-		    earlier.n > 0 ? ", but for what was handed on before, to " : "",
-		    buf_cstr(&earlier) != NULL ? earlier.p : "");
+		say_done(x, c);
 	else
 		result_say(x->result, "Not taken back");
-	buf_free(&earlier);
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include "evidence.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/duration.h"
@@ -79,7 +80,7 @@ evidence_row(const struct coordinator *c)
 	if (evidence_taken_back(c))
 		return "taken back by hand";
 	if (c->course == COURSE_FORGET)
-		return "nothing speaks of it";
+		return "nothing that this job looks at speaks of it";
 	if (c->course == COURSE_AWAIT || c->course == COURSE_OVERDUE)
 		return "asked for, and not seen yet";
 	if (!is_over(c))
@@ -190,38 +191,47 @@ evidence_judged(const struct coordinator *c)
 	}
 }
 
-static void
-event(struct buf *out, const char *what, int64_t at)
-{
-	char date[40];
+struct event {
+	const char *what;
+	int64_t at; /* 0 = it is not known to have been */
+	int order;  /* of those at the same time */
+};
 
-	if (at == 0)
-		return;
-	clock_rfc3339(at, 0, date, sizeof(date));
-	buf_printf(out, "%s%s %s", out->n > 0 ? "; " : "", date, what);
+static int
+by_time(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	return x->at != y->at ? (x->at > y->at) - (x->at < y->at) : x->order - y->order;
 }
 
 void
 evidence_timeline(const struct coordinator *c, struct buf *out)
 {
 	const struct roster_entry *e = c->entry;
-	const size_t from = out->n;
-	struct buf line = { 0 };
+	struct event events[] = {
+		{ "first seen", e->first_sight, 1 },
+		{ evidence_taken_back(c) ? "taken back by hand" : "last sign of life", e->last_life, 2 },
+		{ "heartbeat last seen", e->last_seen, 3 },
+		{ c->fields[FIELD_HEARTBEAT].there ? "its heartbeat expires or expired" :
+		    "its last heartbeat expires or would have expired", e->last_seen != 0 ? e->expiry : 0, 4 },
+		{ "became a suspect", c->was.known && c->was.state == ROSTER_SUSPECT ? c->was.since : 0, 5 },
+		{ "escalation begun", c->ledger.timestamp != INT64_MAX ? c->ledger.timestamp : 0, 6 },
+		{ "now", run_now(c->job->run), 7 },
+	};
+	const size_t n = sizeof(events) / sizeof(events[0]);
+	const char *separator = "";
+	char date[40];
+	size_t i;
 
-	event(&line, "first seen", e->first_sight);
-	event(&line, evidence_taken_back(c) ? "taken back by hand" : "last sign of life",
-	    e->last_life);
-	event(&line, "heartbeat last seen", e->last_seen);
-	event(&line, "its heartbeat expires or expired", e->last_seen != 0 ? e->expiry : 0);
-	if (c->was.known && c->was.state == ROSTER_SUSPECT)
-		event(&line, "became a suspect", c->was.since);
-	if (c->ledger.timestamp != INT64_MAX)
-		event(&line, "escalation begun", c->ledger.timestamp);
-	event(&line, "now", run_now(c->job->run));
-	buf_bytes(out, buf_view(&line));
-	if (line.failed)
-		out->n = from;
-	buf_free(&line);
+	qsort(events, n, sizeof(events[0]), by_time);
+	for (i = 0; i < n; i++) {
+		if (events[i].at == 0)
+			continue;
+		clock_rfc3339(events[i].at, 0, date, sizeof(date));
+		buf_printf(out, "%s%s %s", separator, date, events[i].what);
+		separator = "; ";
+	}
 }
 
 void

@@ -9,6 +9,8 @@
 
 _Static_assert(FIELD_MAX == HEARTBEAT_LONGEST, "a heartbeat is read as far as it can go");
 
+#define DAY_MS INT64_C(86400000)
+
 static const enum family families[FIELDS] = {
 	[FIELD_HEARTBEAT] = FAMILY_HEARTBEAT,
 	[FIELD_ACTIVITY] = FAMILY_ACTIVITY,
@@ -184,6 +186,12 @@ fields_parse(struct coordinator *c)
 		ledger_parse(c->id, B(""), &c->ledger);
 	else
 		ledger_parse(c->id, buf_view(&record->value), &c->ledger);
+	/* A finished one of another process stands in the way for good: not from the day after tomorrow. */
+	if (c->ledger.stage == LEDGER_COMPLETE && !c->ledger.ours &&
+	    c->ledger.timestamp != INT64_MAX && c->ledger.timestamp > run_now(c->job->run) + DAY_MS) {
+		c->ledger.stage = LEDGER_UNREADABLE;
+		ledger_disown(&c->ledger);
+	}
 }
 
 /*
@@ -245,7 +253,7 @@ fields_facts(const struct coordinator *c)
 
 	/* Another process's clock is not Redis's: what counts is life after the
 	 * day on which the record was first seen here. */
-	if (c->ledger.ours)
+	if (c->ledger.ours && entry->state != ROSTER_ESCALATED)
 		f.life_since_record = entry->last_life > c->ledger.timestamp;
 	else
 		f.life_since_record = entry->state == ROSTER_ESCALATED && f.life_since;

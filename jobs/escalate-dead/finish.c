@@ -146,11 +146,13 @@ complete(struct coordinator *c, const struct call *k, struct error *e)
 	struct buf names = { 0 }, text = { 0 };
 	enum store_end end = STORE_SET;
 	int64_t moved;
+	bool stop;
 	int rc;
 
 	if (run_dry(x->run))
 		return 0;
-	if ((rc = transfer_count(x, buf_view(&c->ledger.new_id), &moved, &names, e)) == 0) {
+	rc = transfer_count(x, buf_view(&c->ledger.new_id), &moved, &names, e);
+	if ((rc = call_settle(c, rc, &stop, e)) == 0 && !stop) {
 		if (buf_cstr(&names) == NULL || !ledger_complete(buf_view(&c->ledger.value),
 		        run_now(x->run), moved, c->left, buf_cstr(&names), &text))
 			rc = error_set(e, EX_SOFTWARE, "out of memory");
@@ -161,7 +163,7 @@ complete(struct coordinator *c, const struct call *k, struct error *e)
 	}
 	if (rc == 0 && end == STORE_FAILED)
 		rc = call_failed(c, e);
-	else if (rc == 0 && end == STORE_SET)
+	else if (rc == 0 && end == STORE_SET && !stop)
 		ledger_parse(c->id, buf_view(&text), &c->ledger);
 	/* else another run has completed it: as good */
 	buf_free(&names);

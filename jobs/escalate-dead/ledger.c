@@ -91,7 +91,8 @@ stage_of(struct bytes status, bool ours)
  * is still to be gone on with is, and gets what it lacks. An id that is no text is not told by one.
  */
 static bool
-believable(const struct record *record, struct bytes dead, const struct ledger *l)
+believable(const struct record *record, struct bytes value, struct bytes dead,
+    const struct ledger *l)
 {
 	struct bytes text;
 
@@ -100,6 +101,9 @@ believable(const struct record *record, struct bytes dead, const struct ledger *
 		return false;
 	if (l->ours || l->stage != LEDGER_COMPLETE)
 		return true;
+	/* Without a time it can still be; one that says "soon" cannot. */
+	if (l->timestamp == INT64_MAX && record_raw(value, "timestamp", &text))
+		return false;
 	return l->timestamp >= TIME_LEAST && (!record_text(record, "newCoordinatorId", &text) ||
 	    (text.n > 0 && !bytes_equal(text, dead)));
 }
@@ -160,7 +164,7 @@ ledger_parse(struct bytes dead, struct bytes value, struct ledger *l)
 	parse_swarms(record, value, l);
 	if (l->ours && l->new_id.n == 0)
 		l->stage = LEDGER_FOREIGN; /* to be adopted: it then has one */
-	if (!believable(record, dead, l)) {
+	if (!believable(record, value, dead, l)) {
 		l->stage = LEDGER_UNREADABLE;
 		ledger_disown(l);
 	}
@@ -374,4 +378,20 @@ ledger_spawn_pending(struct bytes value)
 	pending = record_text(record, "status", &status) && bytes_equal(status, B("pending"));
 	record_free(record);
 	return pending;
+}
+
+bool
+ledger_is_request(struct bytes value, struct bytes new_id)
+{
+	struct record *record;
+	struct bytes text;
+	const char *why;
+	bool is;
+
+	if ((record = record_parse(value, &why)) == NULL)
+		return false;
+	is = record_text(record, "status", &text) &&
+	    (!record_text(record, "newCoordinatorId", &text) || bytes_equal(text, new_id));
+	record_free(record);
+	return is;
 }

@@ -91,5 +91,7 @@ void ledger_message(const struct ledger_new *n, int64_t moved, struct buf *out);
 void ledger_channel(struct bytes swarm, struct buf *out);
 /* Is a spawn request still pending? */
 bool ledger_spawn_pending(struct bytes value);
+/* Is it a spawn request for ${new_id}, whatever has become of it? */
+bool ledger_is_request(struct bytes value, struct bytes new_id);
 
 #endif

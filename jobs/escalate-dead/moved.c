@@ -8,6 +8,7 @@
 #include "coordination/record.h"
 #include "fields.h"
 #include "redis/script.h"
+#include "store.h"
 #include "transfer.h"
 
 #define BATCH 100
@@ -34,7 +35,8 @@ moved_field(struct bytes old_key, bool unchanged, struct buf *out)
 /*
  * KEYS new name, old name, the moved hash, the record. ARGV field, the record's bytes,
  * whether to do it or only to say what it would do.
- * What stands under the new name has to be what we put there.
+ * What stands under the new name has to be what we put there. What could be refused is tried first, as
+ * in the script that moves.
  */
 static const char back_body[] =
     "local dry = ARGV[3] ~= '1'\n"
@@ -49,11 +51,14 @@ static const char back_body[] =
     "if old == 1 then return 'taken' end\n"
     "if dry then return 'back' end\n"
     "if string.sub(ARGV[1], 1, 2) == 'j:' then v = string.sub(kept, 41) end\n"
+    "redis.call('SET', KEYS[2], '', 'XX')\n"
+    "redis.call('DEL', KEYS[2])\n"
+    "redis.call('HDEL', KEYS[3], '')\n"
     "local ttl = redis.call('PTTL', KEYS[1])\n"
     "if ttl < 0 then\n"
     " redis.call('SET', KEYS[2], v)\n"
     "else\n"
-    " redis.call('SET', KEYS[2], v, 'PX', math.max(ttl, 1))\n"
+    " redis.call('SET', KEYS[2], v, 'PX', math.min(math.max(ttl, 1), " STORE_TTL_MOST "))\n"
     "end\n"
     "redis.call('DEL', KEYS[1])\n"
     "redis.call('HDEL', KEYS[3], ARGV[1])\n"
@@ -218,24 +223,41 @@ take_page(const struct reply *r, struct buf *cursor, struct buf *names, size_t *
 }
 
 int
+transfer_kept(struct escalate *x, struct bytes new_id, int64_t *n, struct error *e)
+{
+	struct buf key = { 0 };
+	struct reply *r;
+	int rc = 0;
+
+	*n = 0;
+	moved_key(new_id, &key);
+	if (key.failed)
+		return error_set(e, EX_SOFTWARE, "out of memory");
+	if ((r = CLIENT_CALL(x->client, CLIENT_REPEAT, B("HLEN"), buf_view(&key))) == NULL) {
+		*e = *client_error(x->client);
+		rc = -1;
+	} else if (hash_is_wrong_type(r))
+		rc = hash_wrong_type(x->client, buf_view(&key), "hash", e);
+	else if (!reply_integer(r, n))
+		rc = reply_fail(r, e, "HLEN %.*s", (int)key.n, key.p);
+	reply_free(r);
+	buf_free(&key);
+	return rc;
+}
+
+int
 transfer_count(struct escalate *x, struct bytes new_id, int64_t *moved, struct buf *unchanged,
     struct error *e)
 {
 	struct buf key = { 0 }, cursor = { 0 };
 	struct reply *r;
 	size_t n = 0;
-	int rc = 0;
+	int rc;
 
-	*moved = 0;
 	moved_key(new_id, &key);
 	buf_char(unchanged, '[');
 	buf_char(&cursor, '0');
-	if (key.failed || (r = CLIENT_CALL(x->client, CLIENT_REPEAT, B("HLEN"),
-	        buf_view(&key))) == NULL)
-		goto lost;
-	if (!reply_integer(r, moved))
-		rc = reply_fail(r, e, "HLEN of the work that was moved");
-	reply_free(r);
+	rc = transfer_kept(x, new_id, moved, e);
 	while (rc == 0 && *moved > 0) {
 		r = CLIENT_CALL(x->client, CLIENT_REPEAT, B("HSCAN"), buf_view(&key),
 		    buf_view(&cursor), B("MATCH"), B("u:*"), B("COUNT"), B("1000"));

@@ -69,8 +69,12 @@ static int64_t
 falls_silent(const struct coordinator *c)
 {
 	const int64_t now = run_now(c->job->run);
+	const int64_t last = c->was.last_life > c->was.first_sight ? c->was.last_life :
+	    c->was.first_sight;
+	/* Against what the roster has seen before Redis's clock was set back nobody is silent yet. */
+	const int64_t from = c->was.known && last > now ? last : now - c->judgement.silence;
 
-	return now - c->judgement.silence + c->job->settings->escalate_dead.dead_after;
+	return from + c->job->settings->escalate_dead.dead_after;
 }
 
 static void
@@ -84,9 +88,12 @@ suspect_words(const struct coordinator *c, struct buf *out)
 	if (incarnation == 0)
 		incarnation = c->entry->last_life != 0 ? c->entry->last_life : c->entry->first_sight;
 	duration_human(s->escalate_dead.warning_interval, interval, sizeof(interval));
-	if (c->warnings < 0)
-		buf_str(out, "nothing, while its warning is no count");
-	else if (c->warnings >= s->escalate_dead.max_warnings)
+	if (c->warnings < 0) {
+		buf_str(out, "nothing while its blocking:warning: holds no count: delete that, and it is "
+		    "warned from 1 on. A sign of life ends it");
+		return;
+	}
+	if (c->warnings >= s->escalate_dead.max_warnings)
 		buf_str(out, "the next run hands it on");
 	else
 		buf_printf(out, "the next run gives warning %" PRId64 " of %" PRId64 " (not within %s of "
@@ -104,7 +111,9 @@ suspect_words(const struct coordinator *c, struct buf *out)
 		buf_printf(out, ": %zu work item%s to ", c->items_n, c->items_n == 1 ? "" : "s");
 		quoted(out, named);
 		buf_str(out, ", which another process's record names");
-	} else if (successor_id(c->id, incarnation, new_id) == 0)
+	} else if (incarnation >= c->job->began)
+		buf_printf(out, ": %zu work item%s to a new id", c->items_n, c->items_n == 1 ? "" : "s");
+	else if (successor_id(c->id, incarnation, new_id) == 0)
 		buf_printf(out, ": %zu work item%s to %s", c->items_n, c->items_n == 1 ? "" : "s",
 		    new_id);
 	buf_str(out, ". A sign of life ends it");

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "again.h"
 #include "base/clock.h"
 #include "base/duration.h"
+#include "evidence.h"
 #include "steps.h"
 
 /* Lines, and entries of each kind in JSON. */
@@ -57,11 +59,14 @@ report_json(const struct coordinator *c)
 	}
 	bad = json_object_set_new(o, field[3] == '\0' ? "id" : "id_b64", id);
 	bad |= json_object_set_new(o, "course", json_string(course_name(c->course)));
-	bad |= json_object_set_new(o, "verdict", json_string(verdict_name(c->judgement.verdict)));
-	bad |= json_object_set_new(o, "silence_ms", json_integer(c->judgement.silence));
+	if (evidence_judged(c)) {
+		bad |= json_object_set_new(o, "verdict",
+		    json_string(verdict_name(c->judgement.verdict)));
+		bad |= json_object_set_new(o, "silence_ms", json_integer(c->judgement.silence));
+	}
 	bad |= json_object_set_new(o, "warnings", json_integer(c->warnings));
 	bad |= json_object_set_new(o, "work", json_integer((json_int_t)c->items_n));
-	if (c->entry != NULL)
+	if (c->entry != NULL && c->course != COURSE_FORGET)
 		bad |= json_object_set_new(o, "state",
 		    json_string(roster_state_name(c->entry->state)));
 	if (c->ledger.stage != LEDGER_NONE)
@@ -102,7 +107,7 @@ report_object(struct escalate *x, const struct tally *t, int64_t awaited)
 		return;
 	}
 	while ((c = escalate_next(x, &at)) != NULL)
-		if (notable(c) && json_array_size(list) < JSON_MAX)
+		if (notable(c) && escalate_selected(x, c) && json_array_size(list) < JSON_MAX)
 			(void)json_array_append_new(list, report_json(c));
 	(void)json_object_set_new(o, "first_run", json_boolean(!x->roster.existed));
 	(void)json_object_set_new(o, "brake", json_string(brake_cause_name(x->brake.cause)));
@@ -152,12 +157,12 @@ say_one(struct escalate *x, const struct coordinator *c)
 		result_say(x->result, "  %s: nothing of what is left was moved", buf_cstr(&id));
 	else if (c->escalated_now && c->reopen)
 		result_say(x->result, "  %s: what was left %s to %.*s, %" PRId64 " work item%s moved",
-		    buf_cstr(&id), dry ? "would be handed on" : "is handed on", (int)c->ledger.new_id.n,
-		    c->ledger.new_id.p, c->moved, c->moved == 1 ? "" : "s");
+		    buf_cstr(&id), dry ? "would be handed on" : "is handed on", (int)again_told(c).n,
+		    again_told(c).p, c->moved, c->moved == 1 ? "" : "s");
 	else if (c->escalated_now)
 		result_say(x->result, "  %s: dead, silent for %s: %s to %.*s, %" PRId64 " work item%s "
 		    "moved", buf_cstr(&id), silence, dry ? "would be handed on" : "handed on",
-		    (int)c->ledger.new_id.n, c->ledger.new_id.p, c->moved, c->moved == 1 ? "" : "s");
+		    (int)again_told(c).n, again_told(c).p, c->moved, c->moved == 1 ? "" : "s");
 	else if (c->course == COURSE_SUSPECT) {
 		if (c->warnings < 0)
 			snprintf(warnings, sizeof(warnings), "its warning is no count");
@@ -189,15 +194,23 @@ static void
 say_totals(struct escalate *x, const struct tally *t, int64_t awaited)
 {
 
-	if (x->heartbeats == 0)
+	if (x->heartbeats == 0 && t->suspects + t->escalated + awaited == 0)
 		result_say(x->result, "No coordinators found");
 	else
 		result_say(x->result, "%" PRId64 " coordinator%s alive, %" PRId64 " suspect%s, %" PRId64
 		    " %s, %" PRId64 " awaited", t->alive, t->alive == 1 ? "" : "s", t->suspects,
 		    t->suspects == 1 ? "" : "s", t->escalated,
 		    run_dry(x->run) ? "to be handed on" : "handed on", awaited);
-	if (!x->roster.existed)
+	if (!x->roster.existed && !x->braked)
 		say_first_run(x);
+}
+
+static bool
+is_listed(const struct coordinator *c)
+{
+
+	return c->escalated_now || c->course == COURSE_SUSPECT || c->course == COURSE_RECOVERED ||
+	    c->course == COURSE_RETIRE;
 }
 
 static void
@@ -208,11 +221,31 @@ say_each(struct escalate *x)
 	int lines = 0;
 
 	while ((c = escalate_next(x, &at)) != NULL && lines < LINES_MAX)
-		if (c->escalated_now || c->course == COURSE_SUSPECT ||
-		    c->course == COURSE_RECOVERED || c->course == COURSE_RETIRE) {
+		if (escalate_selected(x, c) && is_listed(c)) {
 			say_one(x, c);
 			lines++;
 		}
+}
+
+/* Of the one that a person has named, also that nothing was done, and why. */
+static void
+say_named(struct escalate *x)
+{
+	const struct coordinator *c = escalate_find(x, bytes_str(x->options->coordinator));
+	struct buf text = { 0 };
+
+	if (c == NULL || c->entry == NULL || is_listed(c))
+		return;
+	buf_escaped(&text, c->id, 100);
+	if (c->course == COURSE_HOLD) {
+		buf_str(&text, " is on hold, ");
+		evidence_hold_words(c, &text);
+		buf_str(&text, ": nothing is done (--force does it all the same)");
+	} else
+		buf_printf(&text, ": %s, nothing to do", course_name(c->course));
+	if (buf_cstr(&text) != NULL)
+		result_say(x->result, "%s", buf_cstr(&text));
+	buf_free(&text);
 }
 
 static void
@@ -229,8 +262,10 @@ say(struct escalate *x, const struct tally *t, int64_t awaited, bool ended)
 		result_say(x->result, "The brake is on: %" PRId64 " of %" PRId64 " coordinators are gone "
 		    "(%s); nothing is done about them", x->brake.gone, x->brake.known,
 		    brake_cause_name(x->brake.cause));
-	else if (t->suspects + t->escalated == 0)
+	else if (x->options->coordinator == NULL && t->suspects + t->escalated == 0)
 		result_say(x->result, "No dead coordinators");
+	else if (x->options->coordinator != NULL)
+		say_named(x);
 }
 
 void

@@ -9,6 +9,7 @@
 #include "call.h"
 #include "evidence.h"
 #include "fields.h"
+#include "request.h"
 #include "store.h"
 #include "transfer.h"
 
@@ -162,98 +163,6 @@ begin(struct coordinator *c, bool *go, bool *alive, struct error *e)
 	return 0;
 }
 
-/* The replacement is awaited from when it was asked for, unless it is there already. ${now}: that
- * is now, whatever another process's record said of it. */
-static int
-expect_replacement(struct coordinator *c, bool now, bool *seen, struct error *e)
-{
-	struct escalate *x = c->job;
-	const struct sight sight = { .now = run_now(x->run), .heartbeat_pttl = TTL_NONE };
-	struct bytes id = buf_view(&c->ledger.new_id);
-	struct roster_entry *entry = roster_find(&x->roster, id);
-
-	if (entry == NULL && (entry = roster_observe(&x->roster, id, &sight)) == NULL)
-		return error_set(e, EX_SOFTWARE, "out of memory");
-	*seen = entry->last_seen != 0 || entry->last_life != 0;
-	if (!*seen && (entry->state == ROSTER_KNOWN || (now && entry->state == ROSTER_AWAITED)))
-		roster_set_state(entry, ROSTER_AWAITED, run_now(x->run));
-	entry->changed = true;
-	entry->removed = false;
-	return 0;
-}
-
-static void
-no_request(struct call *k)
-{
-
-	result_finding(k->c->job->result, "spawn-unreadable", SEVERITY_WARNING,
-	    buf_view(&k->spawn_key), "this is no spawn request: %.*s is not handed on while it is there",
-	    (int)k->c->id.n, k->c->id.p);
-}
-
-static int
-make_request(struct call *k, const struct buf *record, const struct buf *request,
-    enum store_end *end, struct error *e)
-{
-	struct coordinator *c = k->c;
-	const struct field *own = &c->fields[FIELD_SPAWN];
-	struct buf own_key = { 0 };
-	struct store_life life;
-	int rc;
-
-	store_life(c, &life);
-	fields_key(c, FIELD_SPAWN, &own_key);
-	if (life.key.failed || own_key.failed)
-		rc = error_set(e, EX_SOFTWARE, "out of memory");
-	else
-		rc = store_spawn(c->job, &(struct store_request){
-		    .record = buf_view(&k->record_key), .old = buf_view(&c->ledger.value),
-		    .new_value = buf_view(record), .spawn_key = buf_view(&k->spawn_key),
-		    .spawn = buf_view(request), .own_key = buf_view(&own_key),
-		    /* What was taken by now is not pending and stays. */
-		    .own = own->there && ledger_spawn_pending(buf_view(&own->value)) ?
-		        buf_view(&own->value) : B(""),
-		    .life = &life }, c->job->settings->escalate_dead.escalation_ttl, end, e);
-	buf_free(&life.key);
-	buf_free(&own_key);
-	return rc;
-}
-
-/* Spawn request and record in one step. */
-static int
-ask_for_replacement(struct call *k, int64_t moved, enum store_end *end, struct error *e)
-{
-	struct coordinator *c = k->c;
-	struct escalate *x = c->job;
-	struct buf record = { 0 }, request = { 0 };
-	bool seen = false;
-	int rc = 0;
-
-	*end = STORE_SET;
-	if (expect_replacement(c, true, &seen, e) != 0)
-		return -1;
-	buf_str(&k->spawn_key, "coordinator:spawn:");
-	buf_bytes(&k->spawn_key, buf_view(&c->ledger.new_id));
-	if (!seen)
-		ledger_spawn_request(&k->facts, moved, &request);
-	if (!ledger_spawned(buf_view(&c->ledger.value), k->facts.now, &record) ||
-	    request.failed || k->spawn_key.failed)
-		rc = error_set(e, EX_SOFTWARE, "out of memory");
-	else if (!run_dry(x->run))
-		rc = make_request(k, &record, &request, end, e);
-	if (rc == 0 && *end == STORE_SET)
-		ledger_parse(c->id, buf_view(&record), &c->ledger);
-	else if (rc == 0 && *end == STORE_FAILED)
-		rc = call_failed(c, e);
-	else if (rc == 0 && *end == STORE_SPAWN)
-		no_request(k);
-	else if (rc == 0 && *end == STORE_OTHER)
-		rc = call_reread(c, e); /* another run was faster */
-	buf_free(&record);
-	buf_free(&request);
-	return rc;
-}
-
 static int
 publish(struct call *k, int64_t moved, bool *told, struct error *e)
 {
@@ -299,16 +208,18 @@ call_replacement(struct coordinator *c, struct error *e)
 	int64_t moved = c->moved, here = moved;
 	enum store_end end = STORE_SET;
 	struct buf names = { 0 };
-	bool told = false, seen = false;
+	bool told = false, seen = false, stop = false;
 	struct call k;
 	int rc;
 
 	if ((rc = call_open(&k, c, e)) == 0 && !run_dry(x->run))
-		rc = transfer_count(x, k.facts.new_id, &moved, &names, e);
-	if (rc == 0 && c->ledger.stage == LEDGER_MOVING)
-		rc = ask_for_replacement(&k, moved, &end, e);
+		rc = call_settle(c, transfer_count(x, k.facts.new_id, &moved, &names, e), &stop, e);
+	if (stop)
+		end = STORE_FAILED;
+	else if (rc == 0 && c->ledger.stage == LEDGER_MOVING)
+		rc = request_ask(&k, moved, &end, e);
 	else if (rc == 0)
-		rc = expect_replacement(c, false, &seen, e);
+		rc = request_expect(c, false, &seen, e);
 	/* Opened again: the record, into which it looks, is another now. */
 	call_close(&k);
 	if (rc == 0 && end == STORE_ALIVE)
@@ -321,13 +232,15 @@ call_replacement(struct coordinator *c, struct error *e)
 	}
 	if (rc == 0 && told) {
 		c->escalated_now = true;
-		roster_set_state(c->entry, ROSTER_ESCALATED, run_now(x->run));
+		/* Redis's clock may have been set back: no life of before is one after. */
+		roster_set_state(c->entry, ROSTER_ESCALATED, run_now(x->run) > c->entry->last_life ?
+		    run_now(x->run) : c->entry->last_life);
 		c->moved = moved = c->reopen ? here : moved;
 	}
 	if (rc == 0 && told && !steps_idle(c))
 		result_action(x->result, "escalate", c->id, "%s to %.*s: %" PRId64 " work item%s moved, "
 		    "%" PRId64 " left", run_dry(x->run) ? "would be handed on" : "handed on",
-		    (int)c->ledger.new_id.n, c->ledger.new_id.p, moved, moved == 1 ? "" : "s", c->left);
+		    (int)again_told(c).n, again_told(c).p, moved, moved == 1 ? "" : "s", c->left);
 	buf_free(&names);
 	call_close(&k);
 	return rc;
@@ -338,7 +251,7 @@ steps_hand_on(struct coordinator *c, struct error *e)
 {
 	struct escalate *x = c->job;
 	enum transfer_end end = TRANSFER_DONE;
-	bool go, alive;
+	bool go, alive, possible = true;
 
 	/* Of what is left of one that was handed on nothing is detected. */
 	if (!c->reopen)
@@ -350,6 +263,10 @@ steps_hand_on(struct coordinator *c, struct error *e)
 	if (c->adopted && go)
 		log_event(LOG_LEVEL_INFO, "adopted", &c->id,
 		    "another process had begun to escalate it: going on with its record");
+	if (go && request_possible(c, &possible, e) != 0)
+		return -1;
+	if (!possible)
+		return 0;
 	if (go) {
 		if (transfer_work(c, buf_view(&c->ledger.new_id), &end, e) != 0)
 			return -1;

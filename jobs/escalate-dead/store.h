@@ -29,6 +29,9 @@ void store_life(const struct coordinator *c, struct store_life *l);
 	" if type(h) ~= 'string' or (h ~= '' and h ~= " value ") then return 'alive' end\n"  \
 	"end\n"
 
+/* The longest TTL (ms) that a script gives: a double holds it, and SET takes it on any date. In Lua. */
+#define STORE_TTL_MOST "4503599627370496"
+
 /* ${key} from ${old} (empty = not there) to ${new} (empty = away), with ${ttl} ms. -1: the
  * connection failed. */
 int store_set(struct escalate *x, struct bytes key, struct bytes old, struct bytes new_value,

@@ -26,7 +26,8 @@ static const char rhythm_body[] =
 /*
  * KEYS[1] the warning; ARGV max, interval, TTL. When it was last counted is
  * read off its PTTL: every count sets the same TTL. What has none was set by
- * hand and may be counted on.
+ * hand and may be counted on; of what has a longer one nobody can tell, so it gets the same TTL and
+ * counts an interval later.
  */
 static const char strike_body[] =
     "local kind = redis.call('TYPE', KEYS[1]).ok\n"
@@ -36,7 +37,10 @@ static const char strike_body[] =
     "local n, ttl = tonumber(v or '0'), tonumber(ARGV[3])\n"
     "if n >= tonumber(ARGV[1]) then return {'max', n} end\n"
     "local left = redis.call('PTTL', KEYS[1])\n"
-    "if n > 0 and left >= 0 and ttl - left < tonumber(ARGV[2]) then return {'recent', n} end\n"
+    "if n > 0 and left >= 0 and ttl - left < tonumber(ARGV[2]) then\n"
+    " if left > ttl then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end\n"
+    " return {'recent', n}\n"
+    "end\n"
     "n = redis.call('INCR', KEYS[1])\n"
     "redis.call('PEXPIRE', KEYS[1], ARGV[3])\n"
     "return {'counted', n}\n";

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "again.h"
 #include "belongings.h"
 #include "coordination/record.h"
 #include "fields.h"
@@ -19,6 +20,8 @@
  * KEYS old name, new name, the moved hash, the record, the heartbeat. ARGV old
  * value, new value, field and kept bytes for the hash, the record's bytes,
  * whether to mind the heartbeat, its bytes, least TTL, the hash's TTL.
+ * What a script did stays done when a later command of it is refused: so each command is given first
+ * where it does nothing, and the only one that can still fail, HSET, before the item is touched.
  */
 static const char move_body[] =
     "if redis.call('GET', KEYS[4]) ~= ARGV[5] then return 'lost' end\n"
@@ -28,14 +31,18 @@ static const char move_body[] =
     "if not v then return 'gone' end\n"
     "if v ~= ARGV[1] then return 'changed' end\n"
     "if redis.call('EXISTS', KEYS[2]) == 1 then return 'taken' end\n"
-    "local ttl, least = redis.call('PTTL', KEYS[1]), tonumber(ARGV[8])\n"
+    "redis.call('SET', KEYS[2], '', 'XX')\n"
+    "redis.call('DEL', KEYS[2])\n"
+    "redis.call('PEXPIRE', KEYS[3], ARGV[9])\n"
+    "redis.call('HSET', KEYS[3], ARGV[3], redis.sha1hex(ARGV[2]) .. ARGV[4])\n"
+    "redis.call('PEXPIRE', KEYS[3], ARGV[9])\n"
+    "local ttl = redis.call('PTTL', KEYS[1])\n"
     "if ttl < 0 then\n"
     " redis.call('SET', KEYS[2], ARGV[2])\n"
     "else\n"
-    " redis.call('SET', KEYS[2], ARGV[2], 'PX', math.max(ttl, least))\n"
+    " redis.call('SET', KEYS[2], ARGV[2], 'PX', math.min(math.max(ttl, tonumber(ARGV[8])),\n"
+    "  " STORE_TTL_MOST "))\n"
     "end\n"
-    "redis.call('HSET', KEYS[3], ARGV[3], redis.sha1hex(ARGV[2]) .. ARGV[4])\n"
-    "redis.call('PEXPIRE', KEYS[3], ARGV[9])\n"
     "redis.call('DEL', KEYS[1])\n"
     "return 'moved'\n";
 
@@ -45,13 +52,14 @@ struct parcel {
 	struct buf value, new_key, new_value, field;
 	int64_t pttl;
 	bool odd, json;
+	const char *why; /* it is no JSON that fields can be added to */
 	bool sent;
 	char answer[16];
 };
 
 struct batch {
 	struct coordinator *c;
-	struct bytes new_id;
+	struct bytes new_id, told_id; /* told_id: for a person */
 	struct parcel parcels[BATCH];
 	size_t n;
 	struct error *e;
@@ -143,11 +151,10 @@ address(struct batch *b, struct parcel *p)
 	struct buf from = { 0 }, to = { 0 };
 	struct record *record;
 	char now[24];
-	const char *why;
 	bool ok = true;
 
 	item_name(p->item, b->new_id, &p->new_key);
-	if ((record = record_parse(buf_view(&p->value), &why)) != NULL) {
+	if ((record = record_parse(buf_view(&p->value), &p->why)) != NULL) {
 		snprintf(now, sizeof(now), "%" PRId64, run_now(b->c->job->run));
 		record_quote(&from, b->c->id);
 		record_quote(&to, b->new_id);
@@ -265,9 +272,9 @@ settle(struct batch *b, enum transfer_end *end)
 		if (strcmp(p->answer, "moved") == 0) {
 			c->moved++;
 			result_count(result, "work-moved", 1);
-			result_action(result, "move", p->item->key, "work %s to %.*s%s",
-			    run_dry(c->job->run) ? "would be moved" : "moved", (int)b->new_id.n,
-			    b->new_id.p, p->json ? "" : ", as it is: it is not a JSON object");
+			result_action(result, "move", p->item->key, "work %s to %.*s%s%s",
+			    run_dry(c->job->run) ? "would be moved" : "moved", (int)b->told_id.n,
+			    b->told_id.p, p->json ? "" : ", as it is: it ", p->json ? "" : p->why);
 		} else if (strcmp(p->answer, "alive") == 0 ||
 		    (strcmp(p->answer, "changed") == 0 && c->job->options->force < 2))
 			*end = TRANSFER_ALIVE;
@@ -307,6 +314,7 @@ transfer_work(struct coordinator *c, struct bytes new_id, enum transfer_end *end
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	b->c = c;
 	b->new_id = new_id;
+	b->told_id = again_told(c);
 	b->e = e;
 	for (at = 0; at < c->items_n && rc == 0 && *end == TRANSFER_DONE; at += n) {
 		n = c->items_n - at < BATCH ? c->items_n - at : BATCH;

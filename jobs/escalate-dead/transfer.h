@@ -29,6 +29,9 @@ int transfer_work(struct coordinator *c, struct bytes new_id, enum transfer_end 
  * does not come back, because somebody has changed it, its old name is taken again, or it is at
  * neither name (findings). */
 int transfer_back(struct coordinator *c, struct bytes new_id, int64_t *left, struct error *e);
+/* Of how many items moved to ${new_id} the original is there. -1 with ${e}: EX_CRITICAL if what stands
+ * there is no hash. */
+int transfer_kept(struct escalate *x, struct bytes new_id, int64_t *n, struct error *e);
 /* How many items were moved to ${new_id} by all runs together, and, as a JSON array, the keys of
  * those that were moved as they were (a hundred at most). */
 int transfer_count(struct escalate *x, struct bytes new_id, int64_t *moved,

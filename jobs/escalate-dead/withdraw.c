@@ -102,9 +102,29 @@ too_late(struct coordinator *c, const struct replacement *p, enum store_end end)
 	handed_on(c, p, &further);
 	result_finding(result, "cancel-too-late", SEVERITY_CRITICAL, c->id,
 	    "the escalation to %.*s cannot be taken back: %s%s", (int)c->ledger.new_id.n,
-	    c->ledger.new_id.p, why, buf_cstr(&further) != NULL ? further.p : "");
+	    c->ledger.new_id.p, why, buf_cstr(&further) != NULL ? buf_cstr(&further) : "");
 	buf_free(&further);
 	return true;
+}
+
+/* Without the originals nothing could go back: better that it stays as a whole. */
+static int
+originals_there(struct coordinator *c, struct error *e)
+{
+	const struct bytes new_id = buf_view(&c->ledger.new_id);
+	struct buf shown = { 0 };
+	int64_t kept;
+	int rc;
+
+	if ((rc = transfer_kept(c->job, new_id, &kept, e)) == 0 && kept < c->ledger.moved) {
+		buf_escaped(&shown, new_id, 100);
+		rc = error_set(e, EX_CRITICAL, "the originals of %" PRId64 " of its %" PRId64 " work items, "
+		    "in coordkeep:moved:%s, are gone (evicted, expired or deleted), so its work cannot be "
+		    "taken back: nothing was changed", c->ledger.moved - kept, c->ledger.moved,
+		    buf_cstr(&shown) != NULL ? buf_cstr(&shown) : "");
+		buf_free(&shown);
+	}
+	return rc;
 }
 
 /* The record says that it goes back, as far as ${p} allows. */
@@ -140,7 +160,8 @@ mark(struct coordinator *c, struct call *k, bool by_person, bool *done, struct e
 		rc = error_set(e, EX_SOFTWARE, "out of memory");
 	else if (by_person)
 		rc = look_at_replacement(c, buf_view(&k->spawn_key), &p);
-	if (rc != 0 || (by_person && too_late(c, &p, STORE_SET)))
+	if (rc != 0 || (by_person && too_late(c, &p, STORE_SET)) ||
+	    (by_person && (rc = originals_there(c, e)) != 0))
 		goto out;
 	if ((rc = write_mark(c, k, &text, &p, &end, e)) != 0)
 		goto out;
@@ -189,7 +210,14 @@ put_back(struct coordinator *c, struct error *e)
 	result_action(x->result, "withdraw", c->id, "the escalation to %.*s %s withdrawn%s",
 	    (int)c->ledger.new_id.n, c->ledger.new_id.p, run_dry(x->run) ? "would be" : "is",
 	    left > 0 ? "; not all of the work could go back" : "");
+	c->left = left;
 	forget_replacement(x, buf_view(&c->ledger.new_id));
+	if (c->entry->last_seen == 0 && c->entry->last_life == 0 && !c->fields[FIELD_SPAWN].there &&
+	    c->items_n + (size_t)c->ledger.moved > 0)
+		result_finding(x->result, "not-asked-for", SEVERITY_WARNING, c->id,
+		    "it has never been seen, and what asked for it was withdrawn when its work was handed "
+		    "on: its work is under its id again and nobody will start it. Start it, or escalate-dead "
+		    "--coordinator ID --force hands its work on again");
 	/* A person's word counts as life: a later death is another one, with another
 	 * replacement, or those who were told of this one would take it for a repeat. */
 	if (c->ledger.by_person || c->entry->last_life == 0)
@@ -205,6 +233,7 @@ steps_withdraw(struct coordinator *c, bool by_person, bool *done, struct error *
 {
 	struct escalate *x = c->job;
 	enum store_end end = STORE_SET;
+	bool stop = false;
 	struct call k;
 	int rc;
 
@@ -214,8 +243,9 @@ steps_withdraw(struct coordinator *c, bool by_person, bool *done, struct error *
 	if (rc == 0 && !*done)
 		rc = mark(c, &k, by_person, done, e);
 	if (rc == 0 && *done) {
-		rc = put_back(c, e);
-		if (rc == 0 && !run_dry(x->run))
+		rc = call_settle(c, put_back(c, e), &stop, e);
+		*done = !stop;
+		if (rc == 0 && *done && !run_dry(x->run))
 			rc = store_set(x, buf_view(&k.record_key), buf_view(&c->ledger.value), B(""), 1,
 			    &end, e);
 		if (rc == 0 && end == STORE_FAILED)

@@ -29,7 +29,7 @@ static struct {
 	enum log_line_form file_form;
 	bool colour;
 	int fd; /* the file, -1 = none */
-	bool file_failed;
+	bool failed;
 	struct event *events, **events_end;
 } the_log = {
 	.options = { .job = "", .run = "", .file = "", .level = LOG_LEVEL_INFO },
@@ -163,9 +163,12 @@ write_event(enum log_level level, const char *event, const struct bytes *key,
 		.text = text,
 	};
 
-	(void)emit(STDERR_FILENO, &line, the_log.form, the_log.colour);
+	/* A terminal or a pipe that went away is nobody's record; a file that is full is. */
+	if (emit(STDERR_FILENO, &line, the_log.form, the_log.colour) == -1 &&
+	    (errno == ENOSPC || errno == EDQUOT || errno == EIO))
+		the_log.failed = true;
 	if (the_log.fd != -1 && emit(the_log.fd, &line, the_log.file_form, false) == -1)
-		the_log.file_failed = true;
+		the_log.failed = true;
 }
 
 /* Count one more line of ${event}; false once that is over the limit. */
@@ -216,17 +219,17 @@ log_close(void)
 	the_log.events_end = &the_log.events;
 	/* A network file system tells some write errors only here. */
 	if (the_log.fd != -1 && close(the_log.fd) == -1)
-		the_log.file_failed = true;
+		the_log.failed = true;
 	the_log.fd = -1;
-	r = the_log.file_failed ? -1 : 0;
-	the_log.file_failed = false;
+	r = the_log.failed ? -1 : 0;
+	the_log.failed = false;
 	return r;
 }
 
 bool
 log_failed(void)
 {
-	return the_log.file_failed;
+	return the_log.failed;
 }
 
 bool

@@ -30,9 +30,10 @@ struct log_options {
  */
 int log_open(const struct log_options *options, struct error *error);
 /* Write the counts of what repeat_limit suppressed, close the file. Returns -1
- * if any line could not be written to the file since log_open. */
+ * if any line could not be written since log_open: to the file, or to a standard error whose disk is
+ * full or fails (a terminal or a pipe that went away is nobody's record). */
 int log_close(void);
-/* Has a line failed to be written to the file so far? */
+/* Has a line failed to be written so far, as above? */
 bool log_failed(void);
 
 bool log_wants(enum log_level level);

@@ -57,7 +57,8 @@ roster_set_state(struct roster_entry *e, enum roster_state s, int64_t now)
 		e->since = now;
 	if (s == ROSTER_SUSPECT || s == ROSTER_ESCALATED) {
 		if (e->incarnation == 0)
-			e->incarnation = e->last_life != 0 ? e->last_life : e->first_sight;
+			e->incarnation = e->last_life != 0 ? e->last_life :
+			    e->first_sight != 0 ? e->first_sight : now;
 	} else if (s != ROSTER_REAPED)
 		e->incarnation = 0;
 	e->changed = true;
@@ -68,7 +69,10 @@ static bool
 observe_heartbeat(struct roster_entry *e, const struct sight *s, bool first)
 {
 	uint64_t digest = roster_digest(s->heartbeat_bytes);
-	int64_t expiry = s->heartbeat_pttl < 0 ? 0 : s->now + s->heartbeat_pttl;
+	/* One that never comes, as PEXPIREAT takes it, is entered as the last that can be. */
+	int64_t expiry = s->heartbeat_pttl < 0 ? 0 :
+	    s->heartbeat_pttl > ROSTER_TIME_MAX - s->now ? ROSTER_TIME_MAX :
+	    s->now + s->heartbeat_pttl;
 	bool same = digest == e->heartbeat, life;
 
 	/* Expiries that were given or taken away (ttl-fixer, PERSIST) are no

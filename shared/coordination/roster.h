@@ -20,6 +20,10 @@
  */
 #define ROSTER_KEY "coordkeep:roster"
 
+/* The latest time (ms) of an entry: Lua's numbers are doubles, and what the script compares has to be
+ * exact there. */
+#define ROSTER_TIME_MAX (INT64_C(1) << 53)
+
 enum roster_state {
 	ROSTER_KNOWN,
 	ROSTER_AWAITED,   /* named as a replacement, not yet seen: never a suspect */

@@ -12,8 +12,6 @@
  *	v1 SIGHT SINCE STATE INCARNATION HEARTBEAT EXPIRY ACTIVITY FIRST LIFE SEEN
  */
 #define FIELDS 11
-/* Lua's numbers are doubles: what the script compares has to be exact there. */
-#define TIME_MAX_EXACT ((uint64_t)1 << 53)
 
 static const char *const state_names[ROSTER_STATES] = {
 	[ROSTER_KNOWN] = "known",
@@ -49,7 +47,7 @@ parse_time(struct bytes s, int64_t *ms)
 {
 	uint64_t v;
 
-	if (!bytes_to_u64(s, &v) || v > TIME_MAX_EXACT)
+	if (!bytes_to_u64(s, &v) || v > ROSTER_TIME_MAX)
 		return false;
 	*ms = (int64_t)v;
 	return true;

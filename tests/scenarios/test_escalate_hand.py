@@ -120,7 +120,7 @@ def test_a_request_that_is_none(escalate, state, r):
         done = escalate.json()
         assert done.exit == 1 and done.finding_codes() == ["spawn-unreadable"], done
         assert state.record("dead")["status"] == "in_progress"
-    assert r.exists("coordinator:work:s:new:w") and not r.exists(key)
+        assert r.exists(key) and not r.exists("coordinator:work:s:new:w")
     r.delete("coordinator:spawn:new")
     assert escalate.json().exit == 0
     assert set(state.spawns()) == {"new"} and state.record("dead")["status"] == "complete"

@@ -246,7 +246,7 @@ def test_list(escalate, state, r):
     ("left", "retired", "it shut down cleanly"),
     ("just-gone", "silent", "becomes a suspect if it shows no life before 20"),
     ("NEW", "awaited", "waits for it to start"),
-    ("nobody", "unknown", "nothing speaks of it"),
+    ("nobody", "unknown", "speaks of it"),
 ])
 def test_explain(escalate, state, r, ident, course, says):
     new = everybody(state, r, escalate)

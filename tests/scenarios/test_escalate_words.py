@@ -24,7 +24,7 @@ def test_a_warning_that_is_no_count(escalate, state, r):
 
 def test_nobody_is_not_alive(escalate, state, r):
     first, row = verdict(escalate, "nobody")
-    assert first == "nobody: unknown (nothing speaks of it)" and row is None
+    assert first == "nobody: unknown (nothing that this job looks at speaks of it)" and row is None
 
 
 @pytest.mark.parametrize("lived", [True, False])

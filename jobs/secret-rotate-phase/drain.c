@@ -14,6 +14,8 @@
 /* A record longer than that is not looked at. */
 #define LONGEST 65536
 #define LAST "65536"
+/* A message is looked for so many levels down in a retry record. */
+#define RETRY_DEPTH 4
 
 const char *const in_flight_names[IN_FLIGHT_STATES] = {
 	[IN_FLIGHT_NEW] = "new",
@@ -140,6 +142,18 @@ state_under(const struct count *c, verify_fn *verify, struct bytes key, struct b
 	return found == SIGNATURE_UNSIGNED ? IN_FLIGHT_UNSIGNED : IN_FLIGHT_NEITHER;
 }
 
+/* Does ${value} begin like a JSON text that we may not be able to read, and another parser may (a NUL,
+ * a field twice, NaN)? */
+static bool
+begins(struct bytes value, char c)
+{
+	size_t i = 0;
+
+	while (i < value.n && strchr(" \t\r\n", value.p[i]) != NULL && value.p[i] != '\0')
+		i++;
+	return i < value.n && value.p[i] == c;
+}
+
 /* What is in a retry record goes out again as it stands: under which key tells its own ids. */
 static enum in_flight_state
 state_of_message(const struct count *c, struct bytes value)
@@ -152,7 +166,7 @@ state_of_message(const struct count *c, struct bytes value)
 
 	record = record_parse(value, &why);
 	if (record == NULL)
-		return IN_FLIGHT_UNSIGNED;
+		return begins(value, '{') ? IN_FLIGHT_UNREADABLE : IN_FLIGHT_UNSIGNED;
 	if ((record_text(record, "receiverId", &a) || record_text(record, "r", &a)) && a.n > 0) {
 		key_make(&key, FAMILY_SIGNAL, a);
 		if (!key.failed)
@@ -172,28 +186,41 @@ state_of_message(const struct count *c, struct bytes value)
 	return state;
 }
 
-/* A retry record is the message itself, or holds it in a field. */
+/* The worse of two, for the drain: what only the old secret verifies, or cannot be read, holds it. */
 static enum in_flight_state
-state_of_retry(const struct count *c, struct bytes value)
+worse(enum in_flight_state a, enum in_flight_state b)
+{
+	if (a == IN_FLIGHT_OLD || b == IN_FLIGHT_OLD)
+		return IN_FLIGHT_OLD;
+	if (a == IN_FLIGHT_UNREADABLE || b == IN_FLIGHT_UNREADABLE)
+		return IN_FLIGHT_UNREADABLE;
+	return a == IN_FLIGHT_UNSIGNED ? b : a;
+}
+
+/* A retry record is the message itself, or holds it in a field: as an object, that may hold it in
+ * turn, or as text. */
+static enum in_flight_state
+state_of_retry(const struct count *c, struct bytes value, int depth)
 {
 	static const char *const within[] = { "signal", "ack", "payload", "message", "data" };
-	enum in_flight_state state = state_of_message(c, value), inner;
+	enum in_flight_state state = state_of_message(c, value);
 	struct record *record;
-	struct bytes raw;
+	struct bytes inner;
 	const char *why;
 	size_t i;
 
-	record = record_parse(value, &why);
-	if (record == NULL)
+	if (begins(value, '['))
+		return worse(state, IN_FLIGHT_UNREADABLE);
+	if ((record = record_parse(value, &why)) == NULL)
 		return state;
-	record_free(record);
 	for (i = 0; i < sizeof(within) / sizeof(within[0]); i++) {
-		if (!record_raw(value, within[i], &raw) || raw.n == 0 || raw.p[0] != '{')
+		if (!(record_text(record, within[i], &inner) || record_raw(value, within[i], &inner)) ||
+		    !begins(inner, '{'))
 			continue;
-		inner = state_of_message(c, raw);
-		if (inner == IN_FLIGHT_OLD || state == IN_FLIGHT_UNSIGNED)
-			state = inner;
+		state = worse(state, depth < RETRY_DEPTH ? state_of_retry(c, inner, depth + 1) :
+		    IN_FLIGHT_UNREADABLE);
 	}
+	record_free(record);
 	return state;
 }
 
@@ -230,13 +257,13 @@ judge(struct count *c, struct bytes key, struct bytes value)
 			state = state_under(c, ack_verify, key, value);
 			break;
 		default:
-			state = state_of_retry(c, value);
+			state = state_of_retry(c, value, 0);
 			break;
 		}
 		/* One that lies under another key than its own: a coordinator that does not
 		 * compare the two accepts it by its signature alone. */
-		if (state == IN_FLIGHT_NEITHER && state_of_message(c, value) == IN_FLIGHT_OLD)
-			state = IN_FLIGHT_OLD;
+		if (state == IN_FLIGHT_NEITHER)
+			state = worse(state, state_of_message(c, value));
 	}
 	enter(c, state, key);
 	if (state == IN_FLIGHT_OLD)

@@ -169,9 +169,11 @@ note_turn(struct effects *x, enum flow_note note, const struct flow_view *v)
 			    "restart", r->turn, age);
 		break;
 	case NOTE_TURN_KEPT:
-		result_finding(run_result(x->run), "turn-kept", SEVERITY_WARNING, bytes_str(x->self),
-		    "it is this host's turn, and no coordinator runs here: the other hosts wait until "
-		    "one does; start it, or let them go on with --turn none");
+		/* The outlook makes it a finding, as on every host; between rotations nobody waits. */
+		if (r->phase == PHASE_IDLE)
+			result_finding(run_result(x->run), "turn-kept", SEVERITY_WARNING,
+			    bytes_str(x->self), "it is this host's turn, and no coordinator runs here: start "
+			    "it, or give the turn away with --turn none");
 		break;
 	case NOTE_TURN_GIVEN:
 		log_info("turn-given", "all coordinators of this host run what its file says: the turn "
@@ -186,13 +188,22 @@ static void
 note_host(struct effects *x, enum flow_note note, const struct flow_view *v)
 {
 	struct result *result = run_result(x->run);
+	const char *stranger = NULL;
+	bool in_process;
 	const struct bytes self = bytes_str(x->self), path = bytes_str(x->settings->secrets.env_file);
 
 	switch (note) {
 	case NOTE_MISMATCH:
 		/* The outlook names it, from this host's report, as it does for every host. */
-		log_error("secret-unknown", "a secret here is none that the rotation knows (file %s): "
-		    "nothing was written", v->state.file.sign);
+		in_process = state_stranger(&v->rotation, &v->state, &stranger);
+		log_error("secret-unknown", "a secret here, in %s, is none that the rotation knows (%s): "
+		    "nothing was written", in_process ? "a process" : "the file",
+		    stranger == NULL || stranger[0] == '\0' ? "none" : stranger);
+		break;
+	case NOTE_LAPSED:
+		result_finding(result, "signs-old", SEVERITY_WARNING, self,
+		    "this host signs with the secret that is being drained (%s), in its file or in a "
+		    "process: back to promote, and the drain begins again", v->rotation.other);
 		break;
 	case NOTE_FILE_MOVED:
 		result_action(result, "file", path, "the file %s what phase %s asks for",

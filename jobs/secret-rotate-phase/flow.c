@@ -276,6 +276,24 @@ phase_part(const struct flow_ops *o, const struct flow_settings *s, struct flow_
 	return 0;
 }
 
+/* A host that is found to sign with the secret that is being drained takes the phase back, and only
+ * then mends itself: what it signed until now may still be under way for as long as the drain. */
+static int
+lapse(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v, bool *moved,
+    struct error *e)
+{
+	*moved = false;
+	if (s->catch_up || v->rotation.phase != PHASE_DRAIN)
+		return 0;
+	flow_look(o, v);
+	if (!state_signs(&v->state, v->rotation.other))
+		return 0;
+	o->note(o->ctx, NOTE_LAPSED, v);
+	if (send_report(o, s, v, e) == -1)
+		return -1;
+	return phase_part(o, s, v, moved, e);
+}
+
 int
 flow_run(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e)
@@ -290,6 +308,10 @@ flow_run(const struct flow_ops *o, const struct flow_settings *s, struct flow_vi
 		 * one could not see yet needs time to be there. */
 		if (i > 0 && v->rotation.confirm)
 			return 0;
+		if (lapse(o, s, v, &moved, e) == -1)
+			return -1;
+		if (moved)
+			continue;
 		if (host_part(o, s, v, e) == -1)
 			return -1;
 		moved = false;

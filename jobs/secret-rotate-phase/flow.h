@@ -28,6 +28,7 @@ enum flow_note {
 	NOTE_FORKED,      /* the copy held another change of the same epoch */
 	NOTE_MISMATCH,    /* a secret that the rotation does not know: nothing done */
 	NOTE_FILE_MOVED,
+	NOTE_LAPSED,      /* in the drain something here signs with the old secret */
 	NOTE_SOURCE,      /* the source does not give the secret that the record names */
 	NOTE_TURN_TAKEN,
 	NOTE_TURN_OTHER,  /* has to restart, but it is another host's turn */

@@ -16,6 +16,27 @@ flow_foreign(const struct flow_settings *s, const struct rotation *redis,
 	    s->redis, redis->fleet, redis->hosts.name[0], copy->fleet, copy->hosts.name[0], s->state_dir);
 }
 
+/* Redis has no record, but hosts report there: does each of them run something that ${copy} does not
+ * know? Then it is the Redis of a fleet that has never rotated. */
+static bool
+others_home(const struct rotation *copy, const struct reports *reports, const char *self)
+{
+	const struct report *report;
+	const char *stranger;
+	size_t i, n = 0;
+
+	for (i = 0; i < reports->n; i++) {
+		report = &reports->report[i];
+		if (host_same(report->host, self) || !report->state.known || report->epoch != 0)
+			continue;
+		(void)state_stranger(copy, &report->state, &stranger);
+		if (stranger == NULL)
+			return false;
+		n++;
+	}
+	return n > 0;
+}
+
 static int
 record_true(const struct flow_ops *o, const struct flow_settings *s, struct flow_view *v,
     struct error *e)
@@ -39,6 +60,13 @@ record_true(const struct flow_ops *o, const struct flow_settings *s, struct flow
 				o->note(o->ctx, NOTE_FORKED, v);
 			return 0;
 		case MERGE_PUT_BACK:
+			if (!there && o->reports_read(o->ctx, &v->reports, e) == -1)
+				return -1;
+			if (!there && !s->trust && others_home(copy, &v->reports, s->self))
+				return error_set(e, EX_CONFIG, "Redis (%.200s) has no record, and the hosts that "
+				    "report there run secrets that this host's copy of it does not know: nothing "
+				    "was written. Is [redis] url, or REDIS_URL, that of another environment? If "
+				    "they are this fleet's: --force", s->redis);
 			if (o->record_put(o->ctx, there ? &redis : NULL, 0, copy, true, &result,
 			    e) == -1)
 				return -1;

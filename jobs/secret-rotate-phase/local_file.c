@@ -32,7 +32,8 @@ explain(const struct settings *s, enum envtext_result r, struct error *e)
 	case ENVTEXT_OK:
 		return 0;
 	case ENVTEXT_MISSING:
-		return error_set(e, EX_CONFIG, "%s: does not set %s: name the file or the variable in "
+		return error_set(e, EX_CONFIG, "%s: does not set %s in a line that systemd reads (no "
+		    "\"export\" before it, no byte order mark): mend it, or name the file or the variable in "
 		    "[secrets] env_file, current_var", path, s->secrets.current_var);
 	case ENVTEXT_AMBIGUOUS:
 		return error_set(e, EX_CONFIG, "%s: cannot be edited so that every version of systemd "

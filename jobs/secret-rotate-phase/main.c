@@ -26,7 +26,9 @@ static const struct job_option options[] = {
 	    .help = "with --skip-drain: do not ask" },
 	{ .name = "turn", .argument = "H", .kind = OPTION_STRING, .offset = AT(turn),
 	    .help = "let H restart its coordinators next; none: whoever comes first" },
-	{ .name = "catch-up", .kind = OPTION_FLAG, .offset = AT(catch_up),
+	/* A coordinator is about to start, pause or no pause, and with the old secret it would be one
+	 * whom the others reject. */
+	{ .name = "catch-up", .kind = OPTION_FLAG, .offset = AT(catch_up), .in_pause = true,
 	    .help = "only bring this host's file up to date, before its coordinators start" },
 	{ .name = NULL },
 };

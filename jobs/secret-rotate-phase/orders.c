@@ -60,6 +60,16 @@ start_row(const struct census_row *row, char sign[FINGERPRINT_SIZE], struct erro
 }
 
 int
+order_start_possible(const struct rotation *r, struct error *e)
+{
+	if (r->phase != PHASE_IDLE)
+		return error_set(e, EX_CRITICAL,
+		    "a rotation is under way (phase %s, epoch %llu)", phase_name(r->phase),
+		    (unsigned long long)r->epoch);
+	return 0;
+}
+
+int
 order_start_check(const struct rotation *r, const struct start *start,
     const struct reports *reports, const struct phase_settings *s, int64_t now,
     char sign[FINGERPRINT_SIZE], struct error *e)
@@ -77,10 +87,8 @@ order_start_check(const struct rotation *r, const struct start *start,
 		return error_set(e, EX_CONFIG,
 		    "[secret-rotate-phase] hosts: does not name this host, %.100s, or not "
 		    "unmistakably", start->self);
-	if (r->phase != PHASE_IDLE)
-		return error_set(e, EX_CRITICAL,
-		    "a rotation is under way (phase %s, epoch %llu)", phase_name(r->phase),
-		    (unsigned long long)r->epoch);
+	if (order_start_possible(r, e) == -1)
+		return -1;
 	if (reports->overflow)
 		return error_set(e, EX_CRITICAL, "cannot start: more than %d hosts report",
 		    REPORTS_MAX);
@@ -110,6 +118,7 @@ order_start(const struct rotation *r, const struct start *start, const char *id,
 		.since = now,
 		.started = now,
 		.rotated = r->rotated,
+		.promoted = -1,
 		.hosts = *start->hosts,
 		.retired_n = r->retired_n,
 	};
@@ -200,6 +209,7 @@ order_rollback(const struct rotation *r, int64_t now, struct rotation *next, str
 	hold(r, PHASE_PROMOTE, now, next);
 	if (stuck)
 		return 0;
+	next->promoted = -r->promoted;
 	memcpy(next->sign, r->other, FINGERPRINT_SIZE);
 	memcpy(next->other, r->sign, FINGERPRINT_SIZE);
 	return 0;

@@ -17,6 +17,8 @@ struct start {
 	const char *self;
 };
 
+/* -1 with ${e} while a rotation is under way. */
+int order_start_possible(const struct rotation *r, struct error *e);
 /**
  * order_start_check(r, start, reports, s, now, sign, e):
  * Can a rotation begin? Only from idle, if every host of the list has reported

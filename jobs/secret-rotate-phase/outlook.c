@@ -15,39 +15,30 @@
 
 /* ---- judging ---- */
 
-/* How long the present secret has been in use. A rotation ends when the old one is
- * dropped; before the first one only this host's own memory tells. */
+/* How long the secret that signs has been in use; before the first rotation only this host's own
+ * memory tells. */
 static int64_t
 secret_age(const struct flow_view *v, int64_t now)
 {
-	int64_t since = v->rotation.rotated > 0 ? v->rotation.rotated : v->copy.seen_since;
+	const struct rotation *r = &v->rotation;
+	int64_t since = r->phase != PHASE_IDLE && r->promoted > 0 ? r->promoted :
+	    r->rotated > 0 ? r->rotated : v->copy.seen_since;
 
 	if (since <= 0)
 		return -1;
 	return now > since ? now - since : 0;
 }
 
-static bool
-known(const struct rotation *r, const struct pair *p)
-{
-	return rotation_knows(r, p->sign) && (p->other[0] == '\0' || rotation_knows(r, p->other));
-}
-
 /* Does the host run or hold something that the rotation does not know? */
 static bool
 mismatch(const struct rotation *r, const struct state *s)
 {
-	size_t i;
+	const char *stranger;
 
 	if (!s->known || r->epoch == 0)
 		return false;
-	if (s->pairs > PAIRS_MAX || !known(r, &s->file))
-		return true;
-	for (i = 0; i < s->pairs; i++) {
-		if (!known(r, &s->pair[i]))
-			return true;
-	}
-	return false;
+	(void)state_stranger(r, s, &stranger);
+	return s->pairs > PAIRS_MAX || stranger != NULL;
 }
 
 enum trouble
@@ -63,8 +54,13 @@ outlook_trouble(const struct outlook *o, const struct census_row *row)
 		return TROUBLE_TWICE;
 	if (r->phase == PHASE_IDLE)
 		return TROUBLE_NONE;
-	if (host_same(row->host, r->turn) && o->now - r->turn_since >= timeout)
-		return TROUBLE_TURN;
+	if (host_same(row->host, r->turn) && row->standing != STANDING_LATE) {
+		if (o->now - r->turn_since >= timeout)
+			return TROUBLE_TURN;
+		if (row->report != NULL && row->report->time >= r->turn_since &&
+		    row->report->state.known && row->report->state.processes == 0)
+			return TROUBLE_KEPT;
+	}
 	switch (row->standing) {
 	case STANDING_LATE:
 		return TROUBLE_LATE;
@@ -153,6 +149,8 @@ row_finding(const struct outlook *o, const struct census_row *row)
 {
 	struct result *result = run_result(o->x->run);
 	const struct bytes host = bytes_str(row->host);
+	const char *stranger = NULL;
+	bool in_process;
 	char age[32] = "";
 
 	if (row->report != NULL)
@@ -161,11 +159,12 @@ row_finding(const struct outlook *o, const struct census_row *row)
 	case TROUBLE_MISMATCH:
 		if (row->report == NULL)
 			break;
+		in_process = state_stranger(&o->v->rotation, &row->report->state, &stranger);
 		result_finding(result, "secret-mismatch", SEVERITY_CRITICAL, host,
-		    "HMAC secret mismatch: this host has a secret, in its file or in a process, that is "
-		    "neither of this rotation nor of an earlier one (its file signs with %s, the fleet "
-		    "with %s); nothing is written there", row->report->state.file.sign[0] == '\0' ?
-		    "none" : row->report->state.file.sign, o->v->rotation.sign);
+		    "HMAC secret mismatch: this host has a secret in %s that is neither of this rotation nor "
+		    "of an earlier one (%s; the fleet signs with %s); nothing is written there",
+		    in_process || stranger == NULL ? "a process" : "its file", stranger == NULL ? "not told which" : stranger[0] == '\0' ?
+		    "none signs" : stranger, o->v->rotation.sign);
 		break;
 	case TROUBLE_TWICE:
 		if (row->report == NULL)
@@ -178,15 +177,22 @@ row_finding(const struct outlook *o, const struct census_row *row)
 		break;
 	case TROUBLE_LATE:
 		result_finding(result, "host-late", SEVERITY_WARNING, host,
-		    "this host %s%s%s: the rotation waits for it. If nothing runs there any more: "
+		    "this host %s%s%s: the rotation waits for it%s. If nothing runs there any more: "
 		    "--exclude-host %s", standing_phrase(row->standing),
-		    age[0] != '\0' ? ", the last time before " : "", age, row->host);
+		    age[0] != '\0' ? ", the last time before " : "", age,
+		    host_same(row->host, o->v->rotation.turn) ? ", and it has the turn to restart its "
+		    "coordinators (--turn none takes it away)" : "", row->host);
 		break;
 	case TROUBLE_TURN:
 		duration_human(o->now - o->v->rotation.turn_since, age, sizeof(age));
 		result_finding(result, "turn-held", SEVERITY_WARNING, host,
 		    "this host has had the turn to restart its coordinators for %s and has not reported "
 		    "that they are well; no other restarts meanwhile: look there, or --turn none", age);
+		break;
+	case TROUBLE_KEPT:
+		result_finding(result, "turn-kept", SEVERITY_WARNING, host,
+		    "it is this host's turn, and no coordinator runs there: the other hosts wait until one "
+		    "does; start it, or let them go on with --turn none");
 		break;
 	case TROUBLE_BLOCKS:
 		result_finding(result, "host-blocks", SEVERITY_WARNING, host, "this host %s: the "

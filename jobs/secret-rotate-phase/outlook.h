@@ -31,6 +31,7 @@ enum trouble {
 	TROUBLE_TWICE,     /* two machines report under its name */
 	TROUBLE_MISMATCH,  /* a secret that the rotation does not know */
 	TROUBLE_TURN,      /* holds the turn for too long */
+	TROUBLE_KEPT,      /* has the turn, and nothing runs there */
 	TROUBLE_BLOCKS     /* something else that waiting does not mend */
 };
 enum trouble outlook_trouble(const struct outlook *o, const struct census_row *row);

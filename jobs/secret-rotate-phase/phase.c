@@ -78,13 +78,6 @@ phase_state_standing(const struct rotation *r, const struct state *s)
 	return STANDING_GOOD;
 }
 
-static bool
-pair_known(const struct rotation *r, const struct pair *p)
-{
-	return rotation_knows(r, p->sign) &&
-	    (p->other[0] == '\0' || rotation_knows(r, p->other));
-}
-
 /* Does the rotation still go by ${fp}, or did an earlier one retire it? */
 static bool
 in_use(const struct rotation *r, const char *fp)
@@ -117,17 +110,14 @@ hold_aim(const struct rotation *r, const struct state *s, bool boots, struct pai
 enum aim
 phase_aim(const struct rotation *r, const struct state *s, bool boots, struct pair *target)
 {
-	size_t i;
+	const char *stranger;
 
 	*target = s->file;
 	if (!s->known || r->epoch == 0)
 		return AIM_STAY;
-	if (s->pairs > PAIRS_MAX || !pair_known(r, &s->file))
+	(void)state_stranger(r, s, &stranger);
+	if (s->pairs > PAIRS_MAX || stranger != NULL)
 		return AIM_MISMATCH;
-	for (i = 0; i < s->pairs; i++) {
-		if (!pair_known(r, &s->pair[i]))
-			return AIM_MISMATCH;
-	}
 	if (r->phase == PHASE_HOLD)
 		return hold_aim(r, s, boots, target);
 	(void)phase_target(r, target);
@@ -260,18 +250,12 @@ static bool
 old_is_signed(const struct rotation *r, const struct census *c)
 {
 	const struct report *report;
-	size_t i, j;
+	size_t i;
 
 	for (i = 0; i < c->n; i++) {
 		report = c->row[i].report;
-		if (report == NULL || report->epoch != r->epoch || !report->state.known)
-			continue;
-		if (strcmp(report->state.file.sign, r->other) == 0)
+		if (report != NULL && report->epoch == r->epoch && state_signs(&report->state, r->other))
 			return true;
-		for (j = 0; j < report->state.pairs && j < PAIRS_MAX; j++) {
-			if (strcmp(report->state.pair[j].sign, r->other) == 0)
-				return true;
-		}
 	}
 	return false;
 }
@@ -340,7 +324,10 @@ end_rotation(struct rotation *r, int64_t now)
 {
 	rotation_retire(r, r->other);
 	memset(r->other, 0, sizeof(r->other));
-	r->rotated = now;
+	/* 0: from before it was kept. Below: it goes back to the secret that there was. */
+	if (r->promoted >= 0)
+		r->rotated = r->promoted > 0 ? r->promoted : now;
+	r->promoted = 0;
 	r->skip_drain = false;
 	/* Whose turn it is keeps it: its coordinators may not be there again yet. */
 }
@@ -382,6 +369,7 @@ phase_decide(const struct rotation *r, const struct census *c, const struct phas
 	enter_phase(d, to, now);
 	if (r->phase == PHASE_DISTRIBUTE) {
 		swap_secrets(&d->next);
+		d->next.promoted = now;
 		/* Not at the start: two that Redis lost one of would be two fleets. Here every
 		 * host has reported under this very record. */
 		rotation_bind(&d->next);

@@ -204,7 +204,13 @@ whole_run(struct rotate *t, struct error *e)
 		return 0;
 	if (t->options->catch_up)
 		return catch_up(t, e);
-	if (flow_run(&t->ops, &t->flow, &t->v, e) == -1 || rotate_start_by_age(t, &started, e) == -1)
+	if (flow_run(&t->ops, &t->flow, &t->v, e) == -1) {
+		/* By then the order has changed the record: it is not true that nothing was done. */
+		if (order != ORDER_NONE && e->exit == EX_CANTCREAT)
+			e->exit = EX_IOERR;
+		return -1;
+	}
+	if (rotate_start_by_age(t, &started, e) == -1)
 		return -1;
 	return started ? flow_run(&t->ops, &t->flow, &t->v, e) : 0;
 }
@@ -248,7 +254,7 @@ run_locked(struct rotate *t, const struct error *unreachable, struct error *e)
 	if (rc == -1)
 		blame(t, unreachable, e);
 	/* Who had to stop halfway through still says what is known. */
-	if (rc == -1 && e->exit != EX_CRITICAL && e->exit != EX_TEMPFAIL)
+	if (rc == -1 && e->exit != EX_CRITICAL && e->exit != EX_TEMPFAIL && e->exit != EX_IOERR)
 		return -1;
 	if (tell(t, &later) == -1 && rc == 0) {
 		*e = later;

@@ -129,6 +129,39 @@ state_add(struct state *s, const struct pair *p)
 		s->pairs = PAIRS_MAX + 1;
 }
 
+static const char *
+unknown_of(const struct rotation *r, const struct pair *p)
+{
+	return !rotation_knows(r, p->sign) ? p->sign :
+	    p->other[0] != '\0' && !rotation_knows(r, p->other) ? p->other : NULL;
+}
+
+bool
+state_stranger(const struct rotation *r, const struct state *s, const char **fp)
+{
+	size_t i;
+
+	if ((*fp = unknown_of(r, &s->file)) != NULL)
+		return false;
+	for (i = 0; i < s->pairs && i < PAIRS_MAX && *fp == NULL; i++)
+		*fp = unknown_of(r, &s->pair[i]);
+	return *fp != NULL;
+}
+
+bool
+state_signs(const struct state *s, const char *fp)
+{
+	size_t i;
+
+	if (!s->known || fp[0] == '\0')
+		return false;
+	for (i = 0; i < s->pairs && i < PAIRS_MAX; i++) {
+		if (strcmp(s->pair[i].sign, fp) == 0)
+			return true;
+	}
+	return strcmp(s->file.sign, fp) == 0;
+}
+
 const struct report *
 reports_find(const struct reports *r, const char *host)
 {

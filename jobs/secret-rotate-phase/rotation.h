@@ -40,7 +40,8 @@ const char *phase_name(enum phase p);
 /* False if ${s} names none. */
 bool phase_parse(struct bytes s, enum phase *p);
 
-#define RETIRED_MAX 16
+/* A secret in 90 days: for as long as anybody will remember. */
+#define RETIRED_MAX 100
 
 /*
  * The record. Zeroed with epoch 0 it stands for "there was never a rotation".
@@ -61,7 +62,9 @@ struct rotation {
 	char other[FINGERPRINT_SIZE];  /* what they accept beside it; in RETIRE: what they drop */
 	int64_t since;                 /* Redis ms, of the phase */
 	int64_t started;               /* of the rotation */
-	int64_t rotated;               /* when the last one ended, 0 = never */
+	int64_t rotated;               /* since when what the last one brought has signed, 0 = none was made */
+	int64_t promoted;              /* of this one the same; below 0: it goes back, or was not promoted
+	                                  yet; 0 in IDLE, or a record from before it was kept */
 	struct hosts hosts;            /* frozen at the start */
 	char list[FINGERPRINT_SIZE];   /* digest of the list at the start */
 	char turn[HOST_SIZE];          /* who may restart its coordinators, "" = nobody */
@@ -94,6 +97,11 @@ struct state {
 };
 /* Enter one process. */
 void state_add(struct state *s, const struct pair *p);
+/* The first fingerprint of ${s} that the rotation does not know: *fp, "" where no secret signs, NULL
+ * if there is none. True if a process has it, false if the file. */
+bool state_stranger(const struct rotation *r, const struct state *s, const char **fp);
+/* Does the file or a process sign with ${fp}? */
+bool state_signs(const struct state *s, const char *fp);
 
 struct report {
 	char host[HOST_SIZE];
@@ -121,7 +129,7 @@ const struct report *reports_find(const struct reports *r, const char *host);
  * As text: the fields of the record's hash (and the lines of a host's copy),
  * and a report in one field of the hash beside it.
  */
-#define ROTATION_FIELDS 19
+#define ROTATION_FIELDS 20
 struct field {
 	const char *name; /* constant */
 	struct buf value;

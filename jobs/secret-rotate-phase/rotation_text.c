@@ -35,6 +35,17 @@ get_time(struct bytes s, int64_t *t)
 	return true;
 }
 
+static bool
+get_signed(struct bytes s, int64_t *t)
+{
+	const bool below = s.n > 0 && s.p[0] == '-';
+
+	if (!get_time(below ? bytes_from(s, 1) : s, t))
+		return false;
+	*t = below ? -*t : *t;
+	return true;
+}
+
 /* Words are separated by single spaces; false at the end. */
 static bool
 next_word(struct bytes *rest, struct bytes *word)
@@ -53,6 +64,7 @@ next_word(struct bytes *rest, struct bytes *word)
 enum {
 	F_ID, F_EPOCH, F_PHASE, F_THEN, F_CONFIRM, F_SKIP, F_SIGN, F_OTHER, F_SINCE, F_STARTED,
 	F_ROTATED, F_HOSTS, F_LIST, F_TURN, F_TURN_SINCE, F_RETIRED, F_BY, F_FORMAT, F_FLEET,
+	F_PROMOTED,
 	F_COUNT
 };
 _Static_assert(F_COUNT == ROTATION_FIELDS, "every field has a name");
@@ -63,7 +75,7 @@ static const char *const field_names[] = {
 	[F_OTHER] = "other", [F_SINCE] = "since", [F_STARTED] = "started",
 	[F_ROTATED] = "rotated", [F_HOSTS] = "hosts", [F_LIST] = "list", [F_TURN] = "turn",
 	[F_TURN_SINCE] = "turn_since", [F_RETIRED] = "retired", [F_BY] = "by",
-	[F_FORMAT] = "format", [F_FLEET] = "fleet",
+	[F_FORMAT] = "format", [F_FLEET] = "fleet", [F_PROMOTED] = "promoted",
 };
 
 int
@@ -93,6 +105,7 @@ rotation_format(const struct rotation *r, struct field f[ROTATION_FIELDS])
 	buf_str(&f[F_BY].value, r->by);
 	buf_char(&f[F_FORMAT].value, '1');
 	buf_str(&f[F_FLEET].value, r->fleet);
+	buf_printf(&f[F_PROMOTED].value, "%" PRId64, r->promoted);
 	for (i = 0; i < ROTATION_FIELDS; i++) {
 		if (f[i].value.failed) {
 			rotation_fields_free(f);
@@ -234,6 +247,8 @@ rotation_enter(struct rotation *r, struct bytes name, struct bytes value)
 		return bytes_equal(value, B("1"));
 	case F_FLEET:
 		return get_hex(value, r->fleet, 32, true);
+	case F_PROMOTED:
+		return get_signed(value, &r->promoted);
 	default:
 		return true;
 	}
@@ -242,7 +257,8 @@ rotation_enter(struct rotation *r, struct bytes name, struct bytes value)
 bool
 rotation_field_optional(const char *name)
 {
-	return strcmp(name, field_names[F_FLEET]) == 0;
+	return strcmp(name, field_names[F_FLEET]) == 0 ||
+	    strcmp(name, field_names[F_PROMOTED]) == 0;
 }
 
 bool

@@ -96,7 +96,7 @@ say_in_flight(const struct outlook *o)
 {
 	struct result *result = run_result(o->x->run);
 	const struct in_flight *f = &o->x->in_flight;
-	const bool idle = o->v->rotation.phase == PHASE_IDLE;
+	const enum phase phase = o->v->rotation.phase;
 	struct buf line = { 0 };
 
 	if (!f->counted) {
@@ -105,12 +105,13 @@ say_in_flight(const struct outlook *o)
 		return;
 	}
 	buf_printf(&line, "In flight: %" PRId64 " verify under the %s secret (%s)",
-	    f->n[IN_FLIGHT_NEW], idle ? "present" : "new", or_none(f->fp[0]));
+	    f->n[IN_FLIGHT_NEW], phase == PHASE_IDLE ? "present" : phase == PHASE_HOLD ? "remaining" :
+	    "new", or_none(f->fp[0]));
 	if (!f->have[0])
 		buf_str(&line, " [not on this host]");
 	if (f->fp[1][0] != '\0')
-		buf_printf(&line, ", %" PRId64 " only under the old one (%s)%s", f->n[IN_FLIGHT_OLD],
-		    f->fp[1], f->have[1] ? "" : " [not on this host]");
+		buf_printf(&line, ", %" PRId64 " only under the %s one (%s)%s", f->n[IN_FLIGHT_OLD],
+		    phase == PHASE_HOLD ? "other" : "old", f->fp[1], f->have[1] ? "" : " [not on this host]");
 	buf_printf(&line, ", %" PRId64 " under neither, %" PRId64 " unsigned",
 	    f->n[IN_FLIGHT_NEITHER], f->n[IN_FLIGHT_UNSIGNED]);
 	if (f->n[IN_FLIGHT_UNREADABLE] > 0)
@@ -133,8 +134,12 @@ say_rotation(const struct outlook *o)
 		phase_text(o, &text);
 		result_say(result, "%s", text_of(&text));
 		buf_reset(&text);
-		result_say(result, "Signs with %s, accepts beside it %s", r->sign,
-		    r->phase == PHASE_RETIRE ? "-" : or_none(r->other));
+		if (r->phase == PHASE_HOLD)
+			result_say(result, "Hosts go on as they are; then they sign with %s and accept beside "
+			    "it %s", r->sign, r->then == PHASE_RETIRE ? "-" : or_none(r->other));
+		else
+			result_say(result, "Signs with %s, accepts beside it %s", r->sign,
+			    r->phase == PHASE_RETIRE ? "-" : or_none(r->other));
 	}
 	outlook_wait(o, &text);
 	result_say(result, "Waits for %s", text_of(&text));
@@ -145,7 +150,7 @@ say_rotation(const struct outlook *o)
 	if (o->age >= 0) {
 		duration_human(o->age, age, sizeof(age));
 		result_say(result, "The secret has been in use for %s%s%s",
-		    r->rotated > 0 ? "" : "at least ", age, o->overdue ? ": overdue" : "");
+		    r->rotated > 0 || r->promoted > 0 ? "" : "at least ", age, o->overdue ? ": overdue" : "");
 	}
 	buf_free(&text);
 }

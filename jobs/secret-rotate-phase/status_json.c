@@ -79,7 +79,8 @@ row_json(const struct outlook *o, const struct census_row *row)
 
 	bad |= put(j, "listed", json_boolean(row->listed));
 	bad |= put(j, "standing", json_string(standing_code(row->standing)));
-	bad |= put(j, "late", json_boolean(outlook_trouble(o, row) == TROUBLE_LATE));
+	bad |= put(j, "late", json_boolean(row->standing == STANDING_LATE ||
+	    outlook_trouble(o, row) == TROUBLE_LATE));
 	bad |= put(j, "blocks", json_boolean(outlook_trouble(o, row) != TROUBLE_NONE));
 	if (report == NULL)
 		return made(j, bad);

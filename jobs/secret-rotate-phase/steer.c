@@ -24,6 +24,9 @@ make_start(const struct flow_ops *o, const struct flow_settings *s,
 	struct named named;
 	int64_t at;
 
+	/* Refused before it reports: this host has not done its part under that record yet. */
+	if (order_start_possible(&v->rotation, e) == -1)
+		return -1;
 	/* Our own report has to be of now, like the others'. */
 	if (flow_report(o, s, v, e) == -1)
 		return -1;
@@ -82,6 +85,7 @@ give_turn(const struct flow_ops *o, const struct steering *steering, struct flow
 	if (!done)
 		return error_set(e, EX_TEMPFAIL, "the turn has changed meanwhile: look at --status");
 	(void)strncpy(r->turn, to, HOST_SIZE - 1);
+	r->turn_since = to[0] == '\0' ? 0 : o->now(o->ctx);
 	return 0;
 }
 

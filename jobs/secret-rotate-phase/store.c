@@ -73,6 +73,10 @@ read_fields(const struct field f[ROTATION_FIELDS], const struct reply *reply, st
 	struct bytes value;
 	size_t i, n;
 
+	if (hash_is_wrong_type(reply))
+		return error_set(e, EX_CRITICAL, ROTATION_KEY " is no hash, so somebody else wrote it: look at "
+		    "it, then move it away (RENAME) or delete it; the next run puts the record back from a "
+		    "host's copy");
 	if (!reply_array(reply, &n) || n != ROTATION_FIELDS)
 		return reply_fail(reply, e, "HMGET " ROTATION_KEY);
 	for (i = 0; i < n; i++) {

@@ -80,6 +80,8 @@ check_pause(struct run *r, struct error *e)
 		describe_pause(&reason, left, &text);
 		if (buf_cstr(&text) == NULL)
 			rc = error_set(e, EX_SOFTWARE, "out of memory");
+		else if (r->options.in_pause)
+			log_warn("paused", "%s; this is not stopped by it", text.p);
 		else if (r->options.force > 0)
 			log_warn("paused", "%s; going on, since --force was given", text.p);
 		else if (r->options.dry)

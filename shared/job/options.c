@@ -195,6 +195,7 @@ take_job_option(struct parse *p, size_t place, const char *value, struct error *
 	else if (p->job_option == NULL)
 		p->job_option = jo->name;
 	p->o->read_only |= jo->read_only;
+	p->o->in_pause |= jo->in_pause;
 	if (jo->max_runtime > 0)
 		p->o->own_runtime = jo->max_runtime;
 	switch (jo->kind) {

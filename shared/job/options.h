@@ -34,6 +34,7 @@ struct options {
 	int64_t pause_ms;
 	const char *reason;
 	bool read_only;           /* a mode of the job that changes nothing */
+	bool in_pause;            /* one that no pause stops */
 	int64_t own_runtime;      /* ms, a mode's own max_runtime; 0 = the job's */
 	void *job;                /* the job's options struct */
 };

@@ -34,6 +34,7 @@ struct job_option {
 	size_t offset;        /* into the job's options struct: bool / int / const char * / int64_t ms */
 	const char *help;     /* one line */
 	bool read_only;       /* this mode changes nothing: no lease, no pause, no metrics */
+	bool in_pause;        /* this mode is not stopped by a pause */
 	int64_t max_runtime;  /* ms, of this mode in place of the job's; 0 = the same */
 };
 

@@ -87,7 +87,8 @@ host_down(struct sim *s, struct host *h)
 		h->disk.copy = h->synced;
 }
 
-/* Does ${newest}, or any host, know that ${fp} is dropped? */
+/* Does ${newest}, or any host, know that ${fp} is dropped, or has one dropped it? (Where the epoch is
+ * given twice, the newest copy need not be that host's.) */
 static bool
 dropped(const struct sim *s, const struct rotation *newest, const char *fp)
 {
@@ -96,6 +97,8 @@ dropped(const struct sim *s, const struct rotation *newest, const char *fp)
 	for (i = 0; i < s->hosts; i++) {
 		if (s->host[i].disk.copy.rotation.epoch > newest->epoch)
 			newest = &s->host[i].disk.copy.rotation;
+		if (!pair_accepts(&s->host[i].disk.file, fp))
+			return true;
 	}
 	return newest->epoch > 0 && strcmp(fp, newest->sign) != 0 &&
 	    (newest->phase == PHASE_RETIRE || strcmp(fp, newest->other) != 0);

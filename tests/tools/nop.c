@@ -32,24 +32,24 @@ struct nop_options {
 #define AT(field) offsetof(struct nop_options, field)
 
 static const struct job_option options[] = {
-	{ "fail", "CODE", OPTION_STRING, AT(fail), "end early with this code", false, 0 },
-	{ "finding", "KEY", OPTION_STRING, AT(finding), "make a finding", false, 0 },
-	{ "critical", "KEY", OPTION_STRING, AT(critical), "make a critical finding", false, 0 },
-	{ "failed", "KEY", OPTION_STRING, AT(failed), "fail on a key", false, 0 },
-	{ "say", "TEXT", OPTION_STRING, AT(say), "say something", false, 0 },
-	{ "hook", "COMMAND", OPTION_STRING, AT(hook), "run a hook", false, 0 },
-	{ "counter", "NUMBER", OPTION_STRING, AT(counter), "add to a counter", false, 0 },
-	{ "gauge", "NUMBER", OPTION_STRING, AT(gauge), "set a gauge", false, 0 },
-	{ "sleep", "DURATION", OPTION_DURATION, AT(sleep), "wait", false, 0 },
-	{ "beats", "DURATION", OPTION_DURATION, AT(beats), "work in batches for that long", false, 0 },
-	{ "scan", NULL, OPTION_FLAG, AT(scan), "scan the keyspace", false, 0 },
-	{ "act", NULL, OPTION_FLAG, AT(act), "write coordkeep:nop", false, 0 },
-	{ "list", NULL, OPTION_FLAG, AT(list), "a mode that changes nothing", true, 0 },
-	{ "ask", NULL, OPTION_FLAG, AT(ask), "ask before anything is done", false, 0 },
-	{ "all", NULL, OPTION_FLAG, AT(all), "take the leases of all jobs", false, 0 },
-	{ "unread", NULL, OPTION_FLAG, AT(unread), "contradicts --list", false, 0 },
-	{ "level", NULL, OPTION_COUNT, AT(level), "can be given several times", false, 0 },
-	{ NULL, NULL, OPTION_FLAG, 0, NULL, false, 0 }
+	{ "fail", "CODE", OPTION_STRING, AT(fail), "end early with this code", false, false, 0 },
+	{ "finding", "KEY", OPTION_STRING, AT(finding), "make a finding", false, false, 0 },
+	{ "critical", "KEY", OPTION_STRING, AT(critical), "make a critical finding", false, false, 0 },
+	{ "failed", "KEY", OPTION_STRING, AT(failed), "fail on a key", false, false, 0 },
+	{ "say", "TEXT", OPTION_STRING, AT(say), "say something", false, false, 0 },
+	{ "hook", "COMMAND", OPTION_STRING, AT(hook), "run a hook", false, false, 0 },
+	{ "counter", "NUMBER", OPTION_STRING, AT(counter), "add to a counter", false, false, 0 },
+	{ "gauge", "NUMBER", OPTION_STRING, AT(gauge), "set a gauge", false, false, 0 },
+	{ "sleep", "DURATION", OPTION_DURATION, AT(sleep), "wait", false, false, 0 },
+	{ "beats", "DURATION", OPTION_DURATION, AT(beats), "work in batches for that long", false, false, 0 },
+	{ "scan", NULL, OPTION_FLAG, AT(scan), "scan the keyspace", false, false, 0 },
+	{ "act", NULL, OPTION_FLAG, AT(act), "write coordkeep:nop", false, false, 0 },
+	{ "list", NULL, OPTION_FLAG, AT(list), "a mode that changes nothing", true, false, 0 },
+	{ "ask", NULL, OPTION_FLAG, AT(ask), "ask before anything is done", false, false, 0 },
+	{ "all", NULL, OPTION_FLAG, AT(all), "take the leases of all jobs", false, false, 0 },
+	{ "unread", NULL, OPTION_FLAG, AT(unread), "contradicts --list", false, false, 0 },
+	{ "level", NULL, OPTION_COUNT, AT(level), "can be given several times", false, false, 0 },
+	{ NULL, NULL, OPTION_FLAG, 0, NULL, false, false, 0 }
 };
 
 static int

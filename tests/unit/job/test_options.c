@@ -15,14 +15,14 @@ struct chosen {
 };
 
 static const struct job_option table[] = {
-	{ "all", NULL, OPTION_FLAG, offsetof(struct chosen, all), "everything", false, 0 },
-	{ "list", NULL, OPTION_FLAG, offsetof(struct chosen, list), "only look", true, 600000 },
-	{ "more", NULL, OPTION_COUNT, offsetof(struct chosen, more), "more of it", false, 0 },
-	{ "coordinator", "ID", OPTION_STRING, offsetof(struct chosen, id), "only this", false, 0 },
-	{ "undo", "FILE", OPTION_STRING, offsetof(struct chosen, undo), "take back", false, 0 },
+	{ "all", NULL, OPTION_FLAG, offsetof(struct chosen, all), "everything", false, false, 0 },
+	{ "list", NULL, OPTION_FLAG, offsetof(struct chosen, list), "only look", true, false, 600000 },
+	{ "more", NULL, OPTION_COUNT, offsetof(struct chosen, more), "more of it", false, false, 0 },
+	{ "coordinator", "ID", OPTION_STRING, offsetof(struct chosen, id), "only this", false, false, 0 },
+	{ "undo", "FILE", OPTION_STRING, offsetof(struct chosen, undo), "take back", false, false, 0 },
 	{ "for", "DURATION", OPTION_DURATION, offsetof(struct chosen, pause),
-	  "a help that is so long that it does not fit into one line of the screen", false, 0 },
-	{ NULL, NULL, OPTION_FLAG, 0, NULL, false, 0 }
+	  "a help that is so long that it does not fit into one line of the screen", false, false, 0 },
+	{ NULL, NULL, OPTION_FLAG, 0, NULL, false, false, 0 }
 };
 static const struct job job = {
 	.name = "test-job", .summary = "Test.", .example = "test-job --all",

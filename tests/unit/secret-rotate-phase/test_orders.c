@@ -99,6 +99,7 @@ START_TEST(starting)
 	ck_assert_uint_eq(next.hosts.n, 2);
 	ck_assert(rotation_retired(&next, "cccccccccccccccc"));
 	ck_assert_int_eq(next.rotated, 17);
+	ck_assert_int_lt(next.promoted, 0);
 	ck_assert_int_eq(next.since, NOW);
 }
 END_TEST

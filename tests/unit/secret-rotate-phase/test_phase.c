@@ -276,6 +276,35 @@ START_TEST(move)
 }
 END_TEST
 
+/* Since when what signs in the end has signed. */
+static const struct {
+	int64_t promoted, rotated;
+} ends[] = {
+	{ 0, NOW },           /* from before it was kept */
+	{ NOW - 30, NOW - 30 },
+	{ 30 - NOW, NOW - 90 }, /* it went back */
+	{ -1, NOW - 90 },     /* aborted */
+};
+
+START_TEST(age_of_what_signs)
+{
+	struct rotation r = make_rotation(PHASE_RETIRE, "ab", 1);
+	struct reports reports = { 0 };
+	struct census census;
+	struct decision d;
+
+	r.rotated = NOW - 90;
+	r.promoted = ends[_i].promoted;
+	put_report(&reports, &r, 0, "=a-:a-");
+	phase_census(&r, &reports, &make_settings, NOW, &census);
+	phase_decide(&r, &census, &make_settings, PASS_NOT_MADE, NOW, &d);
+	ck_assert_int_eq(d.wait, WAIT_NONE);
+	ck_assert_int_eq(d.next.phase, PHASE_IDLE);
+	ck_assert_int_eq(d.next.rotated, ends[_i].rotated);
+	ck_assert_int_eq(d.next.promoted, 0);
+}
+END_TEST
+
 /* A host that is in no list but reports has to agree like any other, until it
  * has been silent for host_timeout. */
 START_TEST(unlisted)
@@ -486,6 +515,7 @@ suite_phase(void)
 	tcase_add_test(t, boots_in_hold);
 	tcase_add_test(t, without_a_record);
 	tcase_add_loop_test(t, move, 0, COUNT(moves));
+	tcase_add_loop_test(t, age_of_what_signs, 0, sizeof(ends) / sizeof(ends[0]));
 	tcase_add_test(t, unlisted);
 	tcase_add_loop_test(t, merge, 0, COUNT(merges));
 	tcase_add_loop_test(t, rival, 0, COUNT(rivals));

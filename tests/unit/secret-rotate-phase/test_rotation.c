@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,6 +32,7 @@ START_TEST(text_and_back)
 	r.then = PHASE_PROMOTE;
 	r.confirm = true;
 	r.rotated = NOW - 5;
+	r.promoted = _i % 2 == 0 ? NOW - 4 : 4 - NOW;
 	strcpy(r.turn, "h1");
 	r.turn_since = NOW - 3;
 	strcpy(r.by, "0123456789abcdef");
@@ -172,20 +174,18 @@ END_TEST
 START_TEST(retired_ring)
 {
 	struct rotation r = { 0 };
-	char fp[FINGERPRINT_SIZE] = "0000000000000000";
+	char fp[FINGERPRINT_SIZE];
 	int i;
 
-	for (i = 0; i < 20; i++) {
-		fp[0] = (char)('a' + i);
+	for (i = 0; i < RETIRED_MAX + 4; i++) {
+		snprintf(fp, sizeof(fp), "%016x", (unsigned int)i);
 		rotation_retire(&r, fp);
 		rotation_retire(&r, fp);
 	}
 	ck_assert_uint_eq(r.retired_n, RETIRED_MAX);
 	ck_assert(rotation_retired(&r, fp));
-	fp[0] = 'a' + 4;
-	ck_assert(rotation_retired(&r, fp));
-	fp[0] = 'a' + 3;
-	ck_assert(!rotation_retired(&r, fp));
+	ck_assert(rotation_retired(&r, "0000000000000004"));
+	ck_assert(!rotation_retired(&r, "0000000000000003"));
 	rotation_retire(&r, "");
 	ck_assert(!rotation_knows(&r, ""));
 }

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from escalating import MINUTE, QUICK, successor, to_the_end
+from escalating import MINUTE, QUICK, successor
 
 DAY = 24 * 60 * MINUTE
 

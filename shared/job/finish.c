@@ -99,6 +99,8 @@ report(const struct finish *f)
 		return;
 	if (r->settings.metrics.textfile_dir[0] != '\0' && r->code != EX_CONFIG)
 		metrics_write(r->settings.metrics.textfile_dir, &m, r->result);
+	if (!hooks_wanted(r))
+		return;
 	if (output_json(&run, r->result, &document))
 		log_error("hook-failed", "out of memory");
 	else

@@ -147,6 +147,13 @@ tell_findings(struct run *r, bool complete, struct bytes document)
 	buf_free(&path);
 }
 
+bool
+hooks_wanted(const struct run *r)
+{
+
+	return r->settings.hooks.on_findings[0] != '\0' || r->settings.hooks.on_failure[0] != '\0';
+}
+
 void
 hooks_finish(struct run *r, int code, bool ended_early, bool complete, struct bytes document)
 {

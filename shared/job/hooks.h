@@ -21,6 +21,8 @@ bool hooks_due(const struct told *before, const char *digest, int64_t now, int64
 void told_format(const struct told *t, struct buf *out);
 bool told_parse(struct bytes s, struct told *t);
 
+/* Can the end of this run call a hook? Else nobody needs its document. */
+bool hooks_wanted(const struct run *r);
 /* on_findings or on_failure at the end of a run with exit code ${code}. ${document} is its JSON
  * result. */
 void hooks_finish(struct run *r, int code, bool ended_early, bool complete,

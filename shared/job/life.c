@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "job/guard.h"
+#include "job/hooks.h"
 #include "job/output.h"
 #include "job/result_data.h"
 #include "job/run_data.h"
@@ -67,6 +68,8 @@ live(struct run *r, struct error *e)
 	r->result->dry = r->options.dry;
 	if (run_configure(r, e) || run_open_log(r, e) || run_check(r, e))
 		return -1;
+	if (!r->options.json && !hooks_wanted(r))
+		result_forget_actions(r->result);
 	switch (r->options.command) {
 	case COMMAND_PAUSE:
 		return run_pause(r, e);

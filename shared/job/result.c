@@ -183,7 +183,14 @@ bool
 result_reads_action(const struct result *r)
 {
 
-	return r->actions.n < RESULT_KEEP || log_wants(LOG_LEVEL_INFO);
+	return (!r->forgets && r->actions.n < RESULT_KEEP) || log_wants(LOG_LEVEL_INFO);
+}
+
+void
+result_forget_actions(struct result *r)
+{
+
+	r->forgets = true;
 }
 
 void
@@ -201,7 +208,10 @@ result_action(struct result *r, const char *action, struct bytes key, const char
 	text = format(r, fmt, args);
 	va_end(args);
 
-	notes_add(r, &r->actions, action, SEVERITY_WARNING, key, text == NULL ? action : text);
+	if (r->forgets)
+		r->actions.total++;
+	else
+		notes_add(r, &r->actions, action, SEVERITY_WARNING, key, text == NULL ? action : text);
 	log_event(LOG_LEVEL_INFO, action, key.n > 0 ? &key : NULL, "%s%s",
 	    r->dry ? "(dry run) " : "", text == NULL ? action : text);
 	free(text);

@@ -35,6 +35,8 @@ int64_t result_findings(const struct result *r);
  * most 1000 are kept for JSON, all are counted. With log level info, logged as ${text}. */
 void result_action(struct result *r, const char *action, struct bytes key, const char *fmt,
     ...) __attribute__((format(printf, 4, 5)));
+/* Neither JSON nor a hook will show them: they are counted and logged only. */
+void result_forget_actions(struct result *r);
 /* Will anybody read the text of the next one? */
 bool result_reads_action(const struct result *r);
 

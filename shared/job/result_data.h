@@ -56,6 +56,7 @@ struct result {
 	json_t *objects;
 	bool incomplete;
 	bool no_memory; /* something is missing from it */
+	bool forgets;   /* actions are not kept */
 	bool dry;       /* actions are logged as what would be done */
 };
 

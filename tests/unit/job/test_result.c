@@ -45,6 +45,17 @@ START_TEST(test_counts)
 }
 END_TEST
 
+START_TEST(test_actions_that_nobody_reads_are_counted)
+{
+	ck_assert(result_reads_action(r));
+	result_forget_actions(r);
+	ck_assert(!result_reads_action(r));
+	result_action(r, "unlink", B("k"), "%s", "why");
+	ck_assert_uint_eq(r->actions.n, 0);
+	ck_assert_int_eq(r->actions.total, 1);
+}
+END_TEST
+
 START_TEST(test_findings_are_all_counted)
 {
 	int i;
@@ -202,6 +213,7 @@ suite_result(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, test_counts);
+	tcase_add_test(t, test_actions_that_nobody_reads_are_counted);
 	tcase_add_test(t, test_findings_are_all_counted);
 	tcase_add_test(t, test_actions_and_failures);
 	tcase_add_test(t, test_metrics);

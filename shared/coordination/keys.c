@@ -154,8 +154,10 @@ in_namespace(const struct namespace *space, struct bytes *rest)
 {
 	const struct word *w;
 	struct bytes left;
+	size_t i;
 
-	for (w = space->words; w < space->words + space->n; w++) {
+	for (i = 0; i < space->n; i++) {
+		w = &space->words[i];
 		/* The first byte tells most of them apart. */
 		if (rest->n == 0 || rest->p[0] != w->text.p[0] || !bytes_starts(*rest, w->text))
 			continue;

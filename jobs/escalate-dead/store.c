@@ -37,7 +37,7 @@ static const char spawn_body[] =
     STORE_LIFE("KEYS[4]", "ARGV[6]", "ARGV[7]")
     "local kind = redis.call('TYPE', KEYS[2]).ok\n"
     "if ARGV[4] ~= '' and kind ~= 'none' and kind ~= 'string' then return 'spawn' end\n"
-    /* Before what it is to go for: of a script that is refused in the middle the rest stays. */
+    "redis.call('SET', KEYS[1], '', 'NX')\n" /* may it be given? The record is there */
     "if ARGV[5] ~= '' and redis.pcall('GET', KEYS[3]) == ARGV[5] then\n"
     " redis.call('DEL', KEYS[3])\n"
     "end\n"
@@ -51,7 +51,7 @@ static const char unspawn_body[] =
     "if v ~= ARGV[1] then return v == ARGV[2] and 'set' or 'other' end\n"
     "if redis.call('EXISTS', KEYS[3]) == 1 then return 'alive' end\n"
     "if (redis.call('GET', KEYS[2]) or '') ~= ARGV[4] then return 'spawn' end\n"
-    "redis.call('SET', KEYS[1], '', 'NX')\n" /* may it be given? */
+    "redis.call('SET', KEYS[1], '', 'NX')\n" /* as above */
     "redis.call('DEL', KEYS[2])\n"
     "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])\n"
     "return 'set'\n";

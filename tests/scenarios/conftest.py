@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from coordinator.fleet import Fleet  # noqa: E402
 from escalating import QUICK, State  # noqa: E402
 from harness import Job, Proxy, RedisServer  # noqa: E402
+from rotation_hosts import Hosts  # noqa: E402
 
 
 @functools.lru_cache(None)
@@ -111,3 +112,15 @@ def state(r):
 def escalate(job):
     """escalate-dead with thresholds that are over in seconds."""
     return job("escalate-dead", QUICK)
+
+
+@pytest.fixture
+def hosts(job, r, tmp_path):
+    """Three hosts that rotate their secret: see rotation_hosts.py."""
+    return Hosts(job, r, tmp_path)
+
+
+@pytest.fixture
+def make_hosts(job, r, tmp_path):
+    """make_hosts(config={"drain": "1h"}) -> Hosts."""
+    return lambda **options: Hosts(job, r, tmp_path, **options)

@@ -8,19 +8,9 @@ import subprocess
 import pytest
 
 from harness import snapshot
-from rotation_hosts import OTHER, PHASES, RECORD, REPORTS, SIGN, Hosts, fingerprint
+from rotation_hosts import OTHER, PHASES, RECORD, REPORTS, SIGN, fingerprint
 
 HOUR = 3_600_000
-
-
-@pytest.fixture
-def hosts(job, r, tmp_path):
-    return Hosts(job, r, tmp_path)
-
-
-@pytest.fixture
-def make_hosts(job, r, tmp_path):
-    return lambda **options: Hosts(job, r, tmp_path, **options)
 
 
 def rotation(host):

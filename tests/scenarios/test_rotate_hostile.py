@@ -10,16 +10,6 @@ from test_rotate import message, metrics_of, rotation
 HOUR = 3_600_000
 
 
-@pytest.fixture
-def hosts(job, r, tmp_path):
-    return Hosts(job, r, tmp_path)
-
-
-@pytest.fixture
-def make_hosts(job, r, tmp_path):
-    return lambda **options: Hosts(job, r, tmp_path, **options)
-
-
 def set_file(host, sign, other):
     text = host.env_file.read_text()
     now = host.file()
@@ -223,13 +213,13 @@ def test_a_start_that_is_refused_blocks_nobody(hosts):
     assert done.exit == 0 and not done.findings(), done
 
 
-def test_a_record_is_not_put_into_the_redis_of_others(hosts, make_hosts, server, job, tmp_path):
+def test_a_record_is_not_put_into_the_redis_of_others(hosts, job, tmp_path):
     """That have never rotated: no record of theirs says whose it is."""
     hosts.start()
     hosts.finish()
     hosts.r.flushall()
-    others = Hosts(job, hosts.r, tmp_path / "others", names=("o1", "o2")) \
-        if (tmp_path / "others").mkdir() is None else None
+    (tmp_path / "others").mkdir()
+    others = Hosts(job, hosts.r, tmp_path / "others", names=("o1", "o2"))
     others.round()
     before = hosts.r.hgetall(REPORTS)
     done = hosts[0].run()

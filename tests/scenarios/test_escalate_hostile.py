@@ -242,10 +242,10 @@ def test_a_dry_run_does_not_name_an_id_that_it_would_make(escalate, state, r):
 
 def test_with_one_id_the_others_are_not_told_of(escalate, state, r):
     for i in range(10):
-        state.silent(f"c{i}", sight=6 * MINUTE)
-    state.work("c0", "w")
-    done = escalate.run("--coordinator", "c0", "--force", "--override-brake")
-    assert done.exit == 0 and "c1" not in done.stdout, done
+        state.silent(f"other-{i}", sight=6 * MINUTE)
+    state.work("other-0", "w")
+    done = escalate.run("--coordinator", "other-0", "--force", "--override-brake")
+    assert done.exit == 0 and "other-0" in done.stdout and "other-1" not in done.stdout, done
 
 
 def test_one_on_hold_is_said_to_be(escalate, state, r):

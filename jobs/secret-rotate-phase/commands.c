@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "base/clock.h"
 #include "job/guard.h"
 
@@ -26,7 +24,7 @@ forget_variable(const char *name)
 	char *value = getenv(name);
 
 	if (value != NULL)
-		OPENSSL_cleanse(value, strlen(value));
+		explicit_bzero(value, strlen(value));
 	(void)unsetenv(name);
 }
 

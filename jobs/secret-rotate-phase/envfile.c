@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "base/file.h"
 
 static int
@@ -76,7 +74,7 @@ envfile_read(const char *path, struct envfile *f, struct error *e)
 			r = error_set(e, EX_CONFIG, "%s: is larger than %d bytes", path,
 			    ENVFILE_MAX);
 	}
-	OPENSSL_cleanse(chunk, sizeof(chunk));
+	explicit_bzero(chunk, sizeof(chunk));
 	(void)close(fd);
 	if (r == -1)
 		envfile_free(f);

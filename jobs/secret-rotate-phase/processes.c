@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "base/clock.h"
 #include "coordination/signature.h"
 
@@ -49,7 +47,7 @@ read_all(const char *proc, pid_t pid, const char *name, struct buf *out)
 		}
 	}
 	saved = errno;
-	OPENSSL_cleanse(chunk, sizeof(chunk));
+	explicit_bzero(chunk, sizeof(chunk));
 	(void)close(fd);
 	errno = saved;
 	if (n == 0)

@@ -4,8 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "base/file.h"
 #include "coordination/signature.h"
 
@@ -71,7 +69,7 @@ derive(const struct settings *s, const char *rotation_id, struct buf *secret, st
 		if (r == -1 || secret->failed)
 			r = error_set(e, EX_SOFTWARE, "the new secret could not be derived");
 	}
-	OPENSSL_cleanse(out, sizeof(out));
+	explicit_bzero(out, sizeof(out));
 	buf_wipe(&master);
 	return r;
 }

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "base/bytes.h"
@@ -40,7 +39,7 @@ reserve(struct buf *b, size_t more)
 		memcpy(p, b->p, b->n);
 	p[b->n] = '\0';
 	if (b->p != NULL)
-		OPENSSL_cleanse(b->p, b->n);
+		explicit_bzero(b->p, b->n);
 	free(b->p);
 	b->p = p;
 	b->cap = cap;
@@ -274,6 +273,6 @@ void
 buf_wipe(struct buf *b)
 {
 	if (b->p != NULL)
-		OPENSSL_cleanse(b->p, b->cap);
+		explicit_bzero(b->p, b->cap);
 	buf_free(b);
 }

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "base/config_value.h"
 
 int
@@ -115,7 +113,7 @@ config_free(const struct config_option *table, void *settings)
 			continue;
 		s = config_string(o, settings);
 		if (*s != NULL && o->secret)
-			OPENSSL_cleanse(*s, strlen(*s));
+			explicit_bzero(*s, strlen(*s));
 		free(*s);
 		*s = NULL;
 	}

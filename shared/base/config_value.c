@@ -6,8 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/crypto.h>
-
 #include "base/duration.h"
 
 /* Enough of a value for a person to know it again. */
@@ -216,7 +214,7 @@ store_string(const struct config_option *o, void *settings, const char *value, s
 		return false;
 	}
 	if (*p != NULL && o->secret)
-		OPENSSL_cleanse(*p, strlen(*p));
+		explicit_bzero(*p, strlen(*p));
 	free(*p);
 	*p = copy;
 	return true;

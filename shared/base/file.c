@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 /* Open ${path} if it is a regular file; O_NONBLOCK so that a FIFO without a
  * writer is refused instead of waited for. */
 static int
@@ -70,7 +68,7 @@ read_all(int fd, const char *path, size_t max, struct buf *out, struct error *e)
 		}
 	}
 	/* It may have been a secret. */
-	OPENSSL_cleanse(chunk, sizeof(chunk));
+	explicit_bzero(chunk, sizeof(chunk));
 	return r;
 }
 

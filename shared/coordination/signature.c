@@ -98,8 +98,8 @@ secret_fingerprint(struct bytes secret, char out[17])
 		r = hmac_sha256((struct bytes){ (const char *)key, sizeof(key) }, none, mac);
 	if (r == 0)
 		hex_of(mac, 8, out);
-	OPENSSL_cleanse(key, sizeof(key));
-	OPENSSL_cleanse(mac, sizeof(mac));
+	explicit_bzero(key, sizeof(key));
+	explicit_bzero(mac, sizeof(mac));
 	return r;
 }
 
@@ -273,7 +273,7 @@ verify_record(struct bytes key, const struct signed_value *v, const struct layou
 	if (mac_of(parts, secret, mac) == 0 && CRYPTO_memcmp(mac, stated, DIGEST_SIZE) == 0)
 		state = SIGNATURE_VALID;
 	/* The right signature of a forged record is as good as a secret to its forger. */
-	OPENSSL_cleanse(mac, sizeof(mac));
+	explicit_bzero(mac, sizeof(mac));
 	return state;
 }
 

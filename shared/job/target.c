@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "base/file.h"
 #include "job/url.h"
 
@@ -27,7 +25,7 @@ replace(char **field, const char *value, struct error *e)
 	if ((copy = strdup(value)) == NULL)
 		return error_set(e, EX_SOFTWARE, "out of memory");
 	if (*field != NULL)
-		OPENSSL_cleanse(*field, strlen(*field));
+		explicit_bzero(*field, strlen(*field));
 	free(*field);
 	*field = copy;
 	return 0;
@@ -163,7 +161,7 @@ redis_target_free(struct redis_target *t)
 {
 
 	if (t->password != NULL)
-		OPENSSL_cleanse(t->password, strlen(t->password));
+		explicit_bzero(t->password, strlen(t->password));
 	free(t->unix_path);
 	free(t->host);
 	free(t->username);
@@ -179,7 +177,7 @@ forget(const char *name)
 
 	if ((v = getenv(name)) == NULL)
 		return;
-	OPENSSL_cleanse(v, strlen(v));
+	explicit_bzero(v, strlen(v));
 	unsetenv(name);
 }
 

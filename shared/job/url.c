@@ -4,8 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/crypto.h>
-
 #include "base/bytes.h"
 #include "job/url.h"
 
@@ -48,7 +46,7 @@ decode(struct bytes s, const char *what, struct error *e)
 			i += 2;
 		}
 		if (c < ' ' || c == 0x7f) {
-			OPENSSL_cleanse(out, n);
+			explicit_bzero(out, n);
 			free(out);
 			error_set(e, EX_CONFIG, "the Redis URL's %s has a %% that is not followed by "
 			    "two hex digits, or a control character", what);

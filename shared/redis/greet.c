@@ -1,8 +1,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include "base/clock.h"
 #include "redis/client_private.h"
 #include "redis/reply.h"
@@ -226,7 +224,7 @@ client_greet(struct client *c, struct server_info *server, int64_t *clock_offset
 	result = ask_clock(c, server, clock_offset_us, final, e);
 out:
 	if (q.bytes != NULL)
-		OPENSSL_cleanse(q.bytes, q.cap);
+		explicit_bzero(q.bytes, q.cap);
 	queue_free(&q);
 	return result;
 }

@@ -36,8 +36,7 @@ call(struct run *run, const char *name, const char *body, size_t argc, const str
 	struct reply *r;
 	int64_t v;
 
-	if (script_init(&s, name, body) != 0)
-		return error_set(e, EX_SOFTWARE, "a script cannot be prepared");
+	script_init(&s, name, body);
 	r = script_call(c, &s, CLIENT_REPEAT, 1, argc, argv);
 	if (r == NULL) {
 		*e = *client_error(c);

@@ -173,8 +173,7 @@ transfer_back(struct coordinator *c, struct bytes new_id, int64_t *left, struct 
 	int rc;
 
 	*left = 0;
-	if (script_init(&script, "escalate-back", back_body) != 0)
-		return error_set(e, EX_SOFTWARE, "SHA-1 is not available");
+	script_init(&script, "escalate-back", back_body);
 	moved_key(new_id, &key);
 	rc = key.failed ? error_set(e, EX_SOFTWARE, "out of memory") :
 	    hash_walk(client, buf_view(&key), on_field, &b, e);

@@ -54,8 +54,7 @@ strikes_rhythm(struct client *c, int64_t now, int64_t warning_ttl, int64_t cap, 
 	struct reply *r;
 	int rc = 0;
 
-	if (script_init(&script, "escalate-rhythm", rhythm_body) != 0)
-		return error_set(e, EX_SOFTWARE, "SHA-1 is not available");
+	script_init(&script, "escalate-rhythm", rhythm_body);
 	r = script_call(c, &script, CLIENT_REPEAT, 1, 6,
 	    (struct bytes[]){ B(STRIKES_KEY), bytes_of_int(now, texts[0]),
 	        bytes_of_int(warning_ttl, texts[1]), bytes_of_int(cap, texts[2]),
@@ -133,8 +132,7 @@ strikes_give(struct client *c, struct strike *strikes, size_t n,
 	struct script script;
 	size_t i;
 
-	if (script_init(&script, "escalate-strike", strike_body) != 0)
-		return error_set(e, EX_SOFTWARE, "SHA-1 is not available");
+	script_init(&script, "escalate-strike", strike_body);
 	for (i = 0; i < n; i++) {
 		strikes[i].result = STRIKE_LOST;
 		strikes[i].count = 0;

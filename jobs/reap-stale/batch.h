@@ -52,8 +52,7 @@ void deleter_give_up(struct deleter *d, struct item *item, const struct reply *r
  * that others wait no longer than for a page of SCAN. What is longer or no string goes alone. */
 #define UNLINK_TOGETHER 16
 #define UNLINK_VALUE_MAX 4096
-/* -1: OpenSSL failed. */
-int unlink_init(struct script *s);
+void unlink_init(struct script *s);
 bool unlink_alone(const struct item *item);
 /* Queue one script call for ${n} items from ${first} on: each goes if it still is what was read and
  * its owner's heartbeat what was judged. -1 without memory. */

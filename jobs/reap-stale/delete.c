@@ -13,11 +13,11 @@ deleter_new(struct reap *r, struct error *e)
 {
 	struct deleter *d = calloc(1, sizeof *d);
 
-	if (d == NULL || unlink_init(&d->script) != 0) {
-		free(d);
+	if (d == NULL) {
 		error_set(e, EX_SOFTWARE, "out of memory");
 		return NULL;
 	}
+	unlink_init(&d->script);
 	d->reap = r;
 	return d;
 }

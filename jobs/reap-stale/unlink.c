@@ -65,10 +65,11 @@ static const char unlink_unchanged[] =
     "if #go > 0 then redis.call('UNLINK', unpack(go)) end\n"
     "return done\n";
 
-int
+void
 unlink_init(struct script *s)
 {
-	return script_init(s, "unlink-unchanged", unlink_unchanged);
+
+	script_init(s, "unlink-unchanged", unlink_unchanged);
 }
 
 bool

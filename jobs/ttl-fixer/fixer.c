@@ -209,7 +209,8 @@ prepare(struct fixer *f, struct run *r, bool pressure, struct error *e)
 	}
 	if (!run_forced(r) && run_load_holds(r, &f->holds, e) != 0)
 		return -1;
-	return write_prepare(f, e);
+	write_speak(f);
+	return 0;
 }
 
 static int

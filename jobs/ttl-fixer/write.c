@@ -188,6 +188,10 @@ write_speak(struct fixer *f)
 	size_t i;
 
 	f->conditional = s->version >= 70000;
+	if (!f->conditional) {
+		script_init(&f->give, "give-ttl", give_body);
+		script_init(&f->cut, "cut-ttl", cut_body);
+	}
 	policy_server(&f->policy, s->maxmemory, s->maxmemory_policy);
 	for (i = 0; i < f->policy.rows; i++) {
 		row = &f->rows[i];
@@ -197,15 +201,4 @@ write_speak(struct fixer *f)
 		row->in_ms = !f->conditional || ms % 1000 != 0;
 		(void)bytes_of_int(row->in_ms ? ms : ms / 1000, row->ttl);
 	}
-}
-
-int
-write_prepare(struct fixer *f, struct error *e)
-{
-
-	if (script_init(&f->give, "give-ttl", give_body) != 0 ||
-	    script_init(&f->cut, "cut-ttl", cut_body) != 0)
-		return error_set(e, EX_SOFTWARE, "SHA-1 is not available");
-	write_speak(f);
-	return 0;
 }

@@ -6,9 +6,8 @@
 /* The writes of the pass: each to one key, each only if the key is still what
  * the look found. ${key} is one of the page's keys: its address is the tag. ${row}: its own. */
 
-/* Scripts and TTLs as this server takes them; -1 with ${e}. write_speak again
- * when another server answers: its version and its policy decide. */
-int write_prepare(struct fixer *f, struct error *e);
+/* Commands and TTLs as this server takes them; again when another server
+ * answers: its version and its policy decide. */
 void write_speak(struct fixer *f);
 
 /* Give ${key}, which has none, its TTL. */

@@ -15,8 +15,9 @@ struct script {
 	char sha1[SCRIPT_SHA1];
 };
 
-/* Compute sha1 (OpenSSL). -1 if that fails. */
-int script_init(struct script *s, const char *name, const char *body);
+/* Compute sha1 (OpenSSL). If that fails it is one that no script has: each call is then met with
+ * NOSCRIPT, and sent again with the body. */
+void script_init(struct script *s, const char *name, const char *body);
 /* SCRIPT LOAD, so that a pipeline of script_add rarely meets NOSCRIPT. -1 with
  * ${e} (NOPERM, ...). Nothing is written to the keyspace. */
 int script_load(struct client *c, const struct script *s, struct error *e);

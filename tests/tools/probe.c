@@ -173,8 +173,7 @@ do_script(struct client *c, size_t argc, const struct bytes *argv)
 	struct script s;
 	size_t i, n = strtoul(argv[0].p, NULL, 10);
 
-	if (script_init(&s, "probe", argv[1].p) == -1)
-		return EX_SOFTWARE;
+	script_init(&s, "probe", argv[1].p);
 	for (i = 0; i < n; i++)
 		script_add(c, &s, CLIENT_REPEAT, on_reply, &t, i, 1, argc - 2, argv + 2);
 	return finish_pipe(c, &t, 0);
@@ -273,9 +272,10 @@ do_scan(struct client *c, size_t argc, const struct bytes *argv)
 			s.end = strtoull(v, NULL, 10);
 		else if ((v = value_of(argv[i].p, "sync")) != NULL)
 			s.sync = strtoull(v, NULL, 10);
-		else if ((v = value_of(argv[i].p, "body")) != NULL)
-			s.scripted = script_init(&s.script, "probe", v) == 0;
-		else if ((v = value_of(argv[i].p, "keys")) != NULL)
+		else if ((v = value_of(argv[i].p, "body")) != NULL) {
+			script_init(&s.script, "probe", v);
+			s.scripted = true;
+		} else if ((v = value_of(argv[i].p, "keys")) != NULL)
 			s.quiet = strcmp(v, "no") == 0;
 		else
 			return usage(argv[i].p);
@@ -328,7 +328,8 @@ do_load(struct client *c, const char *body)
 	struct script s;
 	struct error e = { 0 };
 
-	if (script_init(&s, "probe", body) == -1 || script_load(c, &s, &e) == -1)
+	script_init(&s, "probe", body);
+	if (script_load(c, &s, &e) == -1)
 		return fail(&e);
 	return puts(s.sha1), 0;
 }

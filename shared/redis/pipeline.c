@@ -35,7 +35,7 @@ answer_lost(struct client *c)
 	struct command command;
 	struct bytes raw;
 
-	while (c->pending.n > 0 && c->pending.v[c->pending.first].length == 0) {
+	while (queue_first_lost(&c->pending)) {
 		command = queue_pop(&c->pending, &raw);
 		error_set(&c->error, EX_UNAVAILABLE,
 		    "%s: the connection was lost before the reply, the outcome is unknown",
@@ -87,8 +87,6 @@ postpone(struct client *c, struct command *command, struct bytes raw, const char
 	if (command->script != NULL && strncmp(text, "NOSCRIPT", 8) == 0) {
 		if (queue_push_eval(&c->later, command, raw) == -1)
 			return error_set(&c->error, EX_SOFTWARE, "no memory for a command");
-		/* It is an EVAL from now on. */
-		c->later.v[c->later.first + c->later.n - 1].script = NULL;
 		return 1;
 	}
 	if (!reply_temporary(text) || command->attempts + 1 >= c->options.retries)

@@ -26,7 +26,7 @@ reserve_bytes(struct queue *q, size_t n)
 	if (q->bytes != NULL && q->cap - q->end >= n)
 		return 0;
 	/* Answered bytes in front that are at least as many as the rest pay for the move. */
-	if (q->bytes != NULL && q->head >= used && q->cap - used >= n) {
+	if (q->bytes != NULL && q->head >= used / 2 && q->cap - used >= n) {
 		memmove(q->bytes, q->bytes + q->head, used);
 		q->sent -= q->head;
 		q->end = used;
@@ -43,22 +43,26 @@ reserve_bytes(struct queue *q, size_t n)
 	return 0;
 }
 
+/* The ${i}th unanswered command: v is a ring, and its size a power of two. */
+static struct command *
+at(const struct queue *q, size_t i)
+{
+	return &q->v[(q->first + i) & (q->vcap - 1)];
+}
+
 static int
 reserve_command(struct queue *q)
 {
 	struct command *v;
 	size_t cap;
 
-	if (q->first + q->n < q->vcap)
+	if (q->n < q->vcap)
 		return 0;
-	if (q->first > 0 && q->first >= q->n) {
-		memmove(q->v, q->v + q->first, q->n * sizeof(*q->v));
-		q->first = 0;
-		return 0;
-	}
 	cap = q->vcap == 0 ? 64 : q->vcap * 2;
 	if ((v = reallocarray(q->v, cap, sizeof(*v))) == NULL)
 		return -1;
+	/* It is full: those that stand in front of the first follow the last now. */
+	memcpy(v + q->vcap, v, q->first * sizeof(*v));
 	q->v = v;
 	q->vcap = cap;
 	return 0;
@@ -99,7 +103,7 @@ put_bulk(char *p, struct bytes s)
 static void
 enter(struct queue *q, const struct command *command, const char *end)
 {
-	struct command *c = &q->v[q->first + q->n++];
+	struct command *c = at(q, q->n++);
 
 	*c = *command;
 	c->length = (size_t)(end - q->bytes) - q->end;
@@ -160,19 +164,19 @@ queue_push_eval(struct queue *q, const struct command *command, struct bytes eva
 	p = put_bulk(p, body);
 	memcpy(p, evalsha.p + rest, evalsha.n - rest);
 	enter(q, command, p + (evalsha.n - rest));
+	at(q, q->n - 1)->script = NULL;
 	return 0;
 }
 
 struct command
 queue_pop(struct queue *q, struct bytes *raw)
 {
-	struct command c = q->v[q->first];
+	struct command c = *at(q, 0);
 
 	*raw = (struct bytes){ q->bytes + q->head, c.length };
 	q->head += c.length;
-	q->first++;
-	if (--q->n == 0)
-		q->first = 0;
+	q->first = (q->first + 1) & (q->vcap - 1);
+	q->n--;
 	/* All answered: begin at the front again. The bytes themselves stay for ${raw}. */
 	if (q->n == 0 || q->head == q->end)
 		q->head = q->sent = q->end = 0;
@@ -180,9 +184,15 @@ queue_pop(struct queue *q, struct bytes *raw)
 }
 
 bool
+queue_first_lost(const struct queue *q)
+{
+	return q->n > 0 && at(q, 0)->length == 0;
+}
+
+bool
 queue_first_sent(const struct queue *q)
 {
-	return q->n > 0 && q->sent - q->head >= q->v[q->first].length;
+	return q->n > 0 && q->sent - q->head >= at(q, 0)->length;
 }
 
 size_t
@@ -190,8 +200,8 @@ queue_unsend(struct queue *q)
 {
 	size_t i, from = q->head, to = from, lost = 0;
 
-	for (i = q->first; i < q->first + q->n; i++) {
-		struct command *c = &q->v[i];
+	for (i = 0; i < q->n; i++) {
+		struct command *c = at(q, i);
 		size_t n = c->length;
 
 		/* Of a command sent in part nothing was executed. */

@@ -28,7 +28,7 @@ struct queue {
 	char *bytes;
 	size_t head, sent, end, cap; /* first unanswered byte, first unsent one, end */
 	struct command *v;
-	size_t first, n, vcap;       /* v[first .. first + n) are unanswered */
+	size_t first, n, vcap;       /* a ring: n unanswered ones from v[first] on */
 };
 
 /* Append a command whose arguments are ${head} and then ${argv}; command->length
@@ -37,10 +37,13 @@ int queue_push(struct queue *q, const struct command *command, size_t head_n,
     const struct bytes *head, size_t argc, const struct bytes *argv);
 /* Append one that is already formatted. */
 int queue_push_raw(struct queue *q, const struct command *command, struct bytes raw);
-/* Append one that is formatted as EVALSHA, as EVAL with the body of its script. */
+/* Append one that is formatted as EVALSHA, as EVAL with the body of its script, which it no longer
+ * names. */
 int queue_push_eval(struct queue *q, const struct command *command, struct bytes evalsha);
 /* Take the first command; its bytes are valid until the next change. */
 struct command queue_pop(struct queue *q, struct bytes *raw);
+/* Was the reply to the first command lost? */
+bool queue_first_lost(const struct queue *q);
 /* Has the first command been handed to the kernel whole? */
 bool queue_first_sent(const struct queue *q);
 /* The connection is gone. What was sent whole and may not be repeated loses its

@@ -21,7 +21,7 @@ struct root {
 };
 
 /* Strings and lists of one reply share chunks of this size. */
-#define CHUNK 8192
+#define CHUNK 4096
 
 #if HIREDIS_MAJOR >= 1
 typedef size_t list_length;

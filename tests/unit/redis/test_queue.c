@@ -187,7 +187,7 @@ START_TEST(behaves_like_its_model)
 			lost = 0;
 			raw.n = q.head;
 			for (i = first; i < first + n; i++) {
-				raw.n += q.v[q.first + i - first].length;
+				raw.n += q.v[(q.first + i - first) & (q.vcap - 1)].length;
 				if (!model[i].lost && model[i].once && raw.n <= q.sent) {
 					model[i].lost = true;
 					lost++;

@@ -277,12 +277,10 @@ on_page(void *ctx, const struct bytes *keys, size_t n)
 static void
 empty(struct map *m)
 {
-	struct bytes id;
-	void *value;
 	size_t at = 0;
 
-	while (map_next(m, &at, &id, &value))
-		(void)map_remove(m, id);
+	while (map_next(m, &at, NULL, NULL))
+		map_remove_at(m, at);
 }
 
 static void

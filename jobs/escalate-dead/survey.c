@@ -171,13 +171,12 @@ static void
 again(void *ctx)
 {
 	struct escalate *x = ctx;
-	struct bytes id;
 	size_t at = 0;
 	void *value;
 
-	while (map_next(x->coordinators, &at, &id, &value)) {
+	while (map_next(x->coordinators, &at, NULL, &value)) {
 		escalate_empty(value);
-		map_remove(x->coordinators, id);
+		map_remove_at(x->coordinators, at);
 	}
 	belongings_drop(x);
 	misnamed_drop(x);

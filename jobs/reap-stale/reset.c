@@ -181,15 +181,12 @@ static void
 again(void *ctx)
 {
 	struct reset *s = ctx;
-
-	struct bytes id;
-	void *value;
 	size_t at = 0;
 
 	s->alive = s->keys = 0;
 	buf_reset(&s->example);
-	while (map_next(s->living, &at, &id, &value))
-		map_remove(s->living, id);
+	while (map_next(s->living, &at, NULL, NULL))
+		map_remove_at(s->living, at);
 }
 
 static int

@@ -41,28 +41,27 @@ owners_free(struct owners *o)
 static void
 cancel(struct owners *o)
 {
-	struct bytes id;
 	size_t at = 0;
 	void *value;
 
 	o->error++;
-	while (map_next(o->counts, &at, &id, &value))
+	while (map_next(o->counts, &at, NULL, &value))
 		if (--*(int64_t *)value == 0)
-			(void)map_remove(o->counts, id);
+			map_remove_at(o->counts, at);
 }
 
 int
 owners_add(struct owners *o, struct bytes id)
 {
-	int64_t *count = map_find(o->counts, id);
+	bool full = map_count(o->counts) >= o->most;
+	int64_t *count = full ? map_find(o->counts, id) : map_put(o->counts, id, NULL);
 
-	if (count == NULL && map_count(o->counts) >= o->most) {
+	if (count != NULL)
+		++*count;
+	else if (full)
 		cancel(o);
-		return 0;
-	}
-	if (count == NULL && (count = map_put(o->counts, id, NULL)) == NULL)
+	else
 		return -1;
-	++*count;
 	return 0;
 }
 

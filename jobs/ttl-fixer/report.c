@@ -12,8 +12,8 @@
 /* MEMORY USAGE of the first keys of a family, then of one in so many. */
 #define SAMPLE_FIRST 32
 #define SAMPLE_EVERY 128
-/* Ids counted exactly; some 4 MB when all are in use. */
-#define OWNERS_MOST 32768
+/* Ids counted exactly; some 2 MB when all are in use. */
+#define OWNERS_MOST 16384
 /* A coordinator with more keys than that is not cleaning up. */
 #define OWNS_MANY 1000
 

@@ -193,18 +193,29 @@ failed:
 	return NULL;
 }
 
+static void
+bury(struct map *m, struct slot *s)
+{
+	free(s->entry);
+	s->entry = &grave;
+	m->count--;
+}
+
 bool
 map_remove(struct map *m, struct bytes key)
 {
-	size_t at = find_slot(m, key, hash_of(m, key));
-	struct entry *e = m->slots[at].entry;
+	struct slot *s = &m->slots[find_slot(m, key, hash_of(m, key))];
 
-	if (e == NULL)
+	if (s->entry == NULL)
 		return false;
-	m->slots[at].entry = &grave;
-	m->count--;
-	free(e);
+	bury(m, s);
 	return true;
+}
+
+void
+map_remove_at(struct map *m, size_t at)
+{
+	bury(m, &m->slots[at - 1]);
 }
 
 bool

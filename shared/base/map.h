@@ -24,6 +24,8 @@ void *map_find(const struct map *m, struct bytes key);
 void *map_put(struct map *m, struct bytes key, bool *added);
 /* Remove ${key}; the value is not freed. False if it was not there. */
 bool map_remove(struct map *m, struct bytes key);
+/* Remove the entry that map_next() gave last, with its *at. */
+void map_remove_at(struct map *m, size_t at);
 /* Walk all entries in no particular order: start with *at = 0, false at the
  * end. Removing the entry just returned is allowed, adding is not. */
 bool map_next(const struct map *m, size_t *at, struct bytes *key, void **value);

@@ -258,20 +258,19 @@ static void
 settle(struct roster *r)
 {
 	struct roster_entry *entry;
-	struct bytes id;
 	size_t at = 0;
 	void *value;
 
-	while (r->damaged != NULL && map_next(r->damaged, &at, &id, &value)) {
+	while (r->damaged != NULL && map_next(r->damaged, &at, NULL, &value)) {
 		buf_free(value);
-		(void)map_remove(r->damaged, id);
+		map_remove_at(r->damaged, at);
 	}
 	at = 0;
-	while (map_next(r->entries, &at, &id, &value)) {
+	while (map_next(r->entries, &at, NULL, &value)) {
 		entry = value;
 		entry->changed = false;
 		if (entry->removed)
-			(void)map_remove(r->entries, id);
+			map_remove_at(r->entries, at);
 	}
 }
 

@@ -27,6 +27,7 @@ struct item {
 	int64_t pttl;
 	struct bytes key, bytes; /* in memory of their own */
 	int64_t stamp;           /* what it says of its own time, 0 = nothing */
+	bool as_judged;          /* a heartbeat: it is still what its owner was judged by */
 	size_t together;         /* the first of a script call: items from it on that are in it */
 };
 
@@ -60,6 +61,8 @@ int unlink_queue(struct deleter *d, size_t first, size_t n);
 
 /* recheck.c. Has it been read, and is it to go? */
 bool batch_is_due(const struct item *item);
+/* Is the heartbeat ${item}, now read, what its owner was judged by? */
+bool batch_is_as_judged(const struct deleter *d, const struct item *item);
 /* Enter with its owner that it went (or, in a dry run, would). */
 void batch_note_deleted(struct item *item);
 /* Did a person ask to clean up after this one, alive or not? */

@@ -140,7 +140,7 @@ by_owner(const void *a, const void *b)
 static int
 delete_batch(struct deleter *d, int64_t now, struct error *e)
 {
-	const bool gentle = d->reap->settings->scan.mode != SCAN_FAST;
+	const bool gentle = reap_is_gentle(d->reap);
 	struct client *c = d->reap->client;
 	size_t n, first, together;
 	int outcome = 0;

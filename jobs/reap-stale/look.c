@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "look.h"
@@ -6,8 +7,10 @@
 #include "coordination/keys.h"
 #include "coordination/record.h"
 
-/* Looked at in one exchange: enough that the server works while their replies are read. */
+/* In gentle mode so many are looked at in one exchange. */
 #define IDS 100
+/* In fast mode so many are under way: the server works while replies are read. */
+#define READINGS 200
 
 bool
 look_heartbeat(int64_t pttl, const struct reply *value, struct look *l)
@@ -42,6 +45,7 @@ struct reading {
 	int64_t now;
 	struct look *look;
 	struct buf activity;
+	size_t unanswered; /* of its commands */
 	int failed;
 	struct error *error;
 };
@@ -142,42 +146,65 @@ queue(struct client *c, struct reading *g)
 }
 
 static int
-look_batch(struct client *c, const struct bytes *ids, size_t n, int64_t now,
+lost(const struct client *c, struct error *e)
+{
+	*e = *client_error(c);
+	return -1;
+}
+
+/* Wait until ${g} is answered. */
+static int
+await(struct client *c, const struct reading *g, struct error *e)
+{
+	while (g->unanswered > 0)
+		if (client_step(c) != 0)
+			return lost(c, e);
+	return g->failed;
+}
+
+/* Ask for what ${next} is to hold, in the place of ${g}, which is answered. */
+static int
+look_next(struct client *c, struct reading *g, struct reading next)
+{
+	int outcome;
+
+	next.activity = g->activity;
+	buf_reset(&next.activity);
+	*g = next;
+	*g->look = (struct look){ .pttl = TTL_NONE };
+	client_mark(c, &g->unanswered);
+	outcome = queue(c, g);
+	client_mark(c, NULL);
+	return outcome == 0 ? 0 : error_set(g->error, EX_SOFTWARE, "out of memory");
+}
+
+int
+look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now, bool gentle,
     struct roster *roster, struct look *looks, struct error *e)
 {
-	struct reading readings[IDS] = { 0 };
-	int outcome = 0;
+	struct reading *readings = calloc(READINGS, sizeof *readings);
+	int outcome = readings == NULL ? error_set(e, EX_SOFTWARE, "out of memory") : 0;
 	size_t i;
 
 	for (i = 0; i < n && outcome == 0; i++) {
-		looks[i] = (struct look){ .pttl = TTL_NONE };
-		readings[i] = (struct reading){ .roster = roster, .id = ids[i], .now = now,
-			.look = &looks[i], .error = e };
-		if ((outcome = queue(c, &readings[i])) != 0)
-			error_set(e, EX_SOFTWARE, "out of memory");
+		struct reading *g = &readings[i % READINGS];
+
+		if (gentle && i % IDS == 0 && client_drain(c) != 0)
+			outcome = lost(c, e);
+		if (outcome == 0)
+			outcome = await(c, g, e);
+		if (outcome == 0)
+			outcome = look_next(c, g, (struct reading){ .roster = roster, .id = ids[i],
+			    .now = now, .look = &looks[i], .error = e });
 	}
-	if (client_drain(c) != 0) {
-		*e = *client_error(c);
-		outcome = -1;
-	}
-	for (i = 0; i < n; i++) {
+	/* In any case: the callbacks need the readings. */
+	if (client_drain(c) != 0)
+		outcome = lost(c, e);
+	for (i = 0; readings != NULL && i < READINGS; i++) {
 		if (readings[i].failed != 0)
 			outcome = -1;
 		buf_free(&readings[i].activity);
 	}
+	free(readings);
 	return outcome;
-}
-
-int
-look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now,
-    struct roster *roster, struct look *looks, struct error *e)
-{
-	size_t i, batch;
-
-	for (i = 0; i < n; i += batch) {
-		batch = n - i < IDS ? n - i : IDS;
-		if (look_batch(c, ids + i, batch, now, roster, looks + i, e) != 0)
-			return -1;
-	}
-	return 0;
 }

@@ -29,13 +29,13 @@ bool look_heartbeat(int64_t pttl, const struct reply *value, struct look *l);
 int look_refused(struct error *e);
 
 /**
- * look_many(c, ids, n, now, roster, looks, e):
- * Read ${n} ids directly, heartbeat and activity, some hundred an exchange; enter
- * each sight in ${roster} and fill looks[i]. NULL: nothing is entered, and of the heartbeat
+ * look_many(c, ids, n, now, gentle, roster, looks, e):
+ * Read ${n} ids directly, heartbeat and activity: ${gentle} a hundred an exchange, else with always
+ * some on their way. Enter each sight in ${roster} and fill looks[i]. NULL: nothing is entered, and of the heartbeat
  * only the TTL is looked at (-2: it is gone). An id that could not be read
  * (WRONGTYPE of an activity is none) ends it: -1 with ${e}.
  */
-int look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now,
+int look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now, bool gentle,
     struct roster *roster, struct look *looks, struct error *e);
 
 #endif

@@ -164,6 +164,9 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 		if (copy(d, value, &item->bytes) != 0)
 			return;
 		item->form = FORM_STRING;
+		/* Here, where the server works meanwhile. */
+		if (item->family == FAMILY_HEARTBEAT && item->owner != NULL)
+			item->as_judged = batch_is_as_judged(d, item);
 		read_record(d, item, value);
 		return;
 	}

@@ -6,6 +6,12 @@
 #include "delete.h"
 #include "reap.h"
 
+bool
+reap_is_gentle(const struct reap *r)
+{
+	return r->settings->scan.mode != SCAN_FAST;
+}
+
 struct candidate *
 reap_candidate(struct reap *r, struct bytes id, struct error *e)
 {

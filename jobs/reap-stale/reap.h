@@ -63,6 +63,8 @@ struct reap {
 };
 
 int reap_run(struct run *run, struct error *e);
+/* Is the server to be left alone between two exchanges? */
+bool reap_is_gentle(const struct reap *r);
 /* The candidate ${id}, added if it is none yet. NULL with ${e}. */
 struct candidate *reap_candidate(struct reap *r, struct bytes id, struct error *e);
 

@@ -63,8 +63,8 @@ was_refreshed(const struct deleter *d, const struct candidate *c, int64_t pttl)
 	                        (c->pttl != TTL_NONE && pttl > c->pttl));
 }
 
-static bool
-is_as_judged(const struct deleter *d, const struct item *heartbeat)
+bool
+batch_is_as_judged(const struct deleter *d, const struct item *heartbeat)
 {
 	char sha1[SCRIPT_SHA1];
 
@@ -96,7 +96,7 @@ batch_leave_newer(struct deleter *d, int64_t now)
 
 		if (item->owner == NULL || !batch_is_due(item) || batch_regardless(d))
 			continue;
-		if (item->family == FAMILY_HEARTBEAT && !is_as_judged(d, item))
+		if (item->family == FAMILY_HEARTBEAT && !item->as_judged)
 			batch_revive(d, item->owner, "its heartbeat changed since it was judged");
 		if (item->stamp == 0 || item->stamp <= now - threshold_of(d, item->owner))
 			continue;
@@ -165,7 +165,7 @@ batch_look_again(struct deleter *d, int64_t now, struct error *e)
 	}
 	if (batch_regardless(d))
 		n = 0;
-	outcome = look_many(d->reap->client, ids, n, now, NULL, looks, e);
+	outcome = look_many(d->reap->client, ids, n, now, reap_is_gentle(d->reap), NULL, looks, e);
 	if (outcome == 0)
 		outcome = batch_ask_roster(d->reap, owners, n, e);
 	for (i = 0; outcome == 0 && i < n; i++) {

@@ -222,7 +222,8 @@ resolve(struct reap *r, struct map *doubts, bool last, size_t *waiting, struct e
 
 	*waiting = 0;
 	if (outcome == 0)
-		outcome = look_many(r->client, ids, n, now, &r->roster, looks, e);
+		outcome = look_many(r->client, ids, n, now, reap_is_gentle(r), &r->roster,
+		    looks, e);
 	for (size_t i = 0; outcome == 0 && i < n; i++) {
 		struct roster_entry *entry = roster_find(&r->roster, ids[i]);
 		struct error refused;

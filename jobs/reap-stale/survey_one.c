@@ -37,7 +37,7 @@ survey_one(struct reap *r, struct bytes id, struct error *e)
 	char silence[32];
 
 	for (int second = 0;; second++) {
-		if (look_many(r->client, &id, 1, run_now(r->run), &r->roster, &l, e) != 0)
+		if (look_many(r->client, &id, 1, run_now(r->run), true, &r->roster, &l, e) != 0)
 			return -1;
 		if ((entry = roster_find(&r->roster, id)) == NULL)
 			return error_set(e, EX_SOFTWARE, "out of memory");

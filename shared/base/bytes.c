@@ -99,7 +99,8 @@ bytes_is_utf8(struct bytes s)
 	size_t at, n;
 
 	for (at = 0; at < s.n; at += n) {
-		n = utf8_length(s, at);
+		/* Most are ASCII, and a call for each would be most of the work. */
+		n = s.p[at] > 0 && s.p[at] < 0x7f ? 1 : utf8_length(s, at);
 		if (n == 0 || s.p[at] == '\0')
 			return false;
 	}

@@ -212,7 +212,7 @@ journal_commit(struct journal *j, struct error *e)
 			(void)lseek(j->fd, j->end, SEEK_SET);
 		(void)error_set(e, EX_IOERR, "%s: %s", j->path, strerror(saved));
 	}
-	buf_free(&j->line);
+	buf_reset(&j->line);
 	j->waiting = 0;
 	return rc;
 }

@@ -152,6 +152,11 @@ record_quote(struct buf *out, struct bytes s)
 
 	buf_char(out, '"');
 	while (at < s.n) {
+		/* Most are such, and utf8_length() for each would be most of the work. */
+		if (s.p[at] >= 0x20 && s.p[at] < 0x7f && s.p[at] != '"' && s.p[at] != '\\') {
+			at++;
+			continue;
+		}
 		/* jansson, like others, takes no NUL in a string. */
 		n = s.p[at] == '\0' ? 0 : utf8_length(s, at);
 		if (n > 0 && s.p[at] != '"' && s.p[at] != '\\' && (unsigned char)s.p[at] >= 0x20) {

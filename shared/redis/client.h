@@ -110,6 +110,10 @@ bool client_was_sent(const struct client *c);
 int client_add(struct client *c, enum client_repeat repeat, client_fn *fn, void *ctx,
     size_t tag, size_t argc, const struct bytes *argv);
 
+/* From now on commands added raise *${mark}, and each lowers it when it was
+ * answered, as do those that its callback adds. NULL: no mark. */
+void client_mark(struct client *c, size_t *mark);
+
 /* Send what is queued as far as it goes without waiting: for who has something else to do before
  * it asks for the replies. */
 void client_push(struct client *c);

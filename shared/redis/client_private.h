@@ -45,9 +45,6 @@ struct reply *client_keep(struct client *c, const struct reply *r);
 /* In a callback: client_step ends after it, though more replies may be there already. What is
  * queued before the next step is then sent before they are handed out. */
 void client_yield(struct client *c);
-/* From now on commands added raise *${mark}, and each lowers it when it was
- * answered, as do those that its callback adds. NULL: no mark. */
-void client_mark(struct client *c, size_t *mark);
 /* Sleep ${ms}, not beyond the run's deadline and not when cancelled: -1 with
  * ${e} (EX_TEMPFAIL) that ends in ${why}. */
 int client_sleep(const struct client *c, int64_t ms, const char *why, struct error *e);

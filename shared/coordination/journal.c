@@ -26,31 +26,27 @@ struct journal {
 	struct buf results;  /* result lines, of batches on disk */
 };
 
+/* ${before} ends in the quote of a string that base64 can be put into. */
 static void
-base64_member(struct buf *out, const char *name, const char *suffix, struct bytes s)
+base64(struct buf *out, const char *before, struct bytes s)
 {
-	buf_char(out, '"');
-	buf_str(out, name);
-	buf_str(out, suffix);
-	buf_str(out, "\":\"");
+	buf_str(out, before);
 	buf_base64(out, s);
-	buf_char(out, '"');
 }
 
-/* A JSON string member: as text where that can be, else base64 under NAME_b64. */
+/* A JSON string member behind ${before}: as text where that can be, else base64 under NAME_b64. */
 static void
-member(struct buf *out, const char *name, struct bytes s)
+member(struct buf *out, const char *before, const char *name, struct bytes s)
 {
-	bool text = bytes_is_utf8(s);
-
-	if (!text) {
-		base64_member(out, name, "_b64", s);
+	buf_str(out, before);
+	buf_str(out, name);
+	if (bytes_is_utf8(s)) {
+		buf_str(out, "\":");
+		record_quote(out, s);
 		return;
 	}
+	base64(out, "_b64\":\"", s);
 	buf_char(out, '"');
-	buf_str(out, name);
-	buf_str(out, "\":");
-	record_quote(out, s);
 }
 
 static void
@@ -59,12 +55,10 @@ header(struct buf *out, const struct journal_options *o)
 	char started[40];
 
 	clock_rfc3339(clock_wall_ms(), 0, started, sizeof(started));
-	buf_str(out, "{\"schema\":1,");
-	member(out, "job", bytes_str(o->job));
-	buf_char(out, ',');
-	member(out, "run", bytes_str(o->run));
-	buf_printf(out, ",\"db\":%d,\"server_version\":%d,", o->db, o->server_version);
-	member(out, "run_id", bytes_str(o->server_run_id));
+	member(out, "{\"schema\":1,\"", "job", bytes_str(o->job));
+	member(out, ",\"", "run", bytes_str(o->run));
+	buf_printf(out, ",\"db\":%d,\"server_version\":%d", o->db, o->server_version);
+	member(out, ",\"", "run_id", bytes_str(o->server_run_id));
 	buf_printf(out, ",\"started\":\"%s\"}\n", started);
 }
 
@@ -151,23 +145,20 @@ journal_intent(struct journal *j, struct bytes key, struct bytes dump, int64_t e
 {
 	struct buf *out = &j->line;
 
-	buf_str(out, "{\"line\":\"intent\",");
-	base64_member(out, "key", "_b64", key);
-	buf_char(out, ',');
+	base64(out, "{\"line\":\"intent\",\"key_b64\":\"", key);
+	buf_char(out, '"');
 	/* For a person who looks for it; the other is what is read back. */
-	if (bytes_is_utf8(key)) {
-		member(out, "key", key);
-		buf_char(out, ',');
-	}
-	member(out, "id", id);
-	buf_char(out, ',');
-	member(out, "verdict", bytes_str(verdict));
+	if (bytes_is_utf8(key))
+		member(out, ",\"", "key", key);
+	member(out, ",\"", "id", id);
+	member(out, ",\"", "verdict", bytes_str(verdict));
+	buf_str(out, ",\"expiry\":");
 	if (expiry > 0)
-		buf_printf(out, ",\"expiry\":%" PRId64 ",", expiry);
+		buf_printf(out, "%" PRId64, expiry);
 	else
-		buf_str(out, ",\"expiry\":null,");
-	base64_member(out, "dump", "", dump);
-	buf_str(out, "}\n");
+		buf_str(out, "null");
+	base64(out, ",\"dump\":\"", dump);
+	buf_str(out, "\"}\n");
 	if (out->failed)
 		return error_set(e, EX_IOERR, "%s: out of memory", j->path);
 	j->waiting++;
@@ -222,10 +213,8 @@ journal_result(struct journal *j, struct bytes key, const char *result, struct e
 {
 	struct buf *out = &j->results;
 
-	buf_str(out, "{\"line\":\"result\",");
-	base64_member(out, "key", "_b64", key);
-	buf_char(out, ',');
-	member(out, "result", bytes_str(result));
+	base64(out, "{\"line\":\"result\",\"key_b64\":\"", key);
+	member(out, "\",\"", "result", bytes_str(result));
 	buf_str(out, "}\n");
 	if (out->failed)
 		return error_set(e, EX_IOERR, "%s: out of memory", j->path);

@@ -1,5 +1,6 @@
 #include "coordination/roster.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A clock estimate and a PTTL are both off by some of a round trip: an expiry
@@ -31,11 +32,18 @@ free_text(void *value)
 	buf_free(value);
 }
 
+static void
+free_entry(void *value)
+{
+
+	free(((struct roster_entry *)value)->was);
+}
+
 void
 roster_free(struct roster *r)
 {
 
-	map_free(r->entries, NULL);
+	map_free(r->entries, free_entry);
 	map_free(r->damaged, free_text);
 	memset(r, 0, sizeof(*r));
 }

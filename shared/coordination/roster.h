@@ -15,8 +15,9 @@
  * an older sight never overwrites a newer one, and, apart from that, an older
  * state never a newer one (by ${since}): what another run meanwhile decided is kept.
  *
- * Memory of a run: sizeof(struct roster_entry), 96 bytes, and the map's copy of
- * the id for each id; in Redis about 130 bytes and the id.
+ * Memory of a run: for each id sizeof(struct roster_entry), 112 bytes, the map's
+ * copy of the id, and the line that the hash holds, some 110 bytes; in Redis about
+ * 130 bytes and the id.
  */
 #define ROSTER_KEY "coordkeep:roster"
 
@@ -49,10 +50,12 @@ struct roster_entry {
 	                             of the first that found the heartbeat gone */
 	/* of this run only */
 	int64_t before;           /* these bytes were written after it; 0 = unknown */
+	int64_t sight_before;     /* the sight that the last run left; 0 = none */
+	char *was;                /* the line that the hash held when it was last read or
+	                             written; NULL = none */
 	bool known;               /* was in the roster before this run */
 	bool life_now;            /* this run saw a sign of life */
 	bool seen_now;            /* this run saw a heartbeat (or activity) */
-	int64_t sight_before;     /* the sight that the last run left; 0 = none */
 	bool changed;             /* roster_save writes it */
 	bool removed;             /* roster_save deletes it */
 };

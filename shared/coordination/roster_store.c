@@ -1,5 +1,6 @@
 #include "coordination/roster.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -12,12 +13,13 @@
 #define DAMAGED_BYTES 65536
 
 /*
- * KEYS[1] the roster; ARGV[1] its TTL; then id, entry; id, entry... An entry of
- * "x SIGHT SINCE" removes, one of "?" and what cannot be read removes that. Fields are as in roster_text.c's line: the first two
- * times, SIGHT and SINCE, order its halves, what was seen (1, 5, 6, 7) and the
- * state (2, 3, 4); FIRST (8) is the earlier, LIFE and SEEN (9, 10) the later of
- * both. What is stored and cannot be read loses. Nearly always the new entry wins
- * whole, so that only its times are taken apart.
+ * KEYS[1] the roster; ARGV[1] its TTL; then id, entry, was; id, entry, was... An entry of
+ * "x SIGHT SINCE" removes, one of "?" and what cannot be read removes that. Fields are as in
+ * roster_text.c's line: the first two times, SIGHT and SINCE, order its halves, what was
+ * seen (1, 5, 6, 7) and the state (2, 3, 4); FIRST (8) is the earlier, LIFE and SEEN (9, 10)
+ * the later of both. What is stored and cannot be read loses. ``was'' is what stands there
+ * if nobody else wrote meanwhile, and then the entry wins whole; so it does nearly always in
+ * any case, so that only its times are taken apart.
  */
 static const char save_body[] =
     "local line = '^v1 (%d+) (%d+) (%l+) (%d+) (%x+) (%d+) (%x+) (%d+) (%d+) (%d+)$'\n"
@@ -35,11 +37,11 @@ static const char save_body[] =
     " return 'v1 ' .. table.concat(n, ' ')\n"
     "end\n"
     "local ids, set, gone = {}, {}, {}\n"
-    "for i = 2, #ARGV, 2 do ids[#ids + 1] = ARGV[i] end\n"
+    "for i = 2, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end\n"
     "for i, old in ipairs(redis.call('HMGET', KEYS[1], unpack(ids))) do\n"
-    " local new = ARGV[2 * i + 1]\n"
+    " local new = ARGV[3 * i]\n"
     " local o1, o2, o8, o9, o10\n"
-    " if old then o1, o2, o8, o9, o10 = find(old, times) end\n"
+    " if old and old ~= ARGV[3 * i + 1] then o1, o2, o8, o9, o10 = find(old, times) end\n"
     " local kind = string.byte(new)\n"
     " if kind == 63 then\n"
     "  if old == string.sub(new, 2) then gone[#gone + 1] = ids[i] end\n"
@@ -115,10 +117,13 @@ load_field(void *ctx, struct bytes id, struct bytes value)
 		return keep_damaged(r, id, value);
 	if ((e = map_put(r->entries, id, NULL)) == NULL)
 		return false;
+	/* HSCAN may give one twice. */
+	free(e->was);
 	*e = entry;
 	e->known = true;
 	e->sight_before = entry.sight;
-	return true;
+	e->was = strndup(value.p, value.n);
+	return e->was != NULL;
 }
 
 int
@@ -137,11 +142,12 @@ roster_load(struct client *c, struct roster *r, struct error *e)
 	return -1;
 }
 
-/* A batch: the arguments point into ids of the map and into ${text}. */
+/* A batch: the arguments point into ids and entries of the map and into ${text}. */
 struct batch {
 	struct buf text;
 	size_t ends[BATCH];
 	struct bytes ids[BATCH];
+	struct roster_entry *entries[BATCH]; /* that will stand there; NULL: one is to go */
 	size_t n;
 	struct error *e;
 	bool failed;
@@ -173,11 +179,33 @@ await(struct client *c, struct batch *b, size_t left)
 	return b->failed ? -1 : 0;
 }
 
+static void
+add(struct batch *b, struct bytes id, struct roster_entry *entry)
+{
+
+	b->ids[b->n] = id;
+	b->entries[b->n] = entry;
+	b->ends[b->n++] = b->text.n;
+}
+
+/* May ${entry} take the place of its own line of before as it is? A clock that went back, or a person
+ * who took an escalation back, makes one that has to be merged. */
+static bool
+supersedes(const struct roster_entry *entry)
+{
+	struct roster_entry was;
+
+	return entry->was != NULL && roster_parse(bytes_str(entry->was), &was) &&
+	    entry->sight >= was.sight && entry->since >= was.since &&
+	    entry->first_sight <= was.first_sight && entry->last_life >= was.last_life &&
+	    entry->last_seen >= was.last_seen;
+}
+
 static int
 send(struct client *c, const struct script *s, struct batch *b, int64_t keep_ms)
 {
-	struct bytes argv[2 + 2 * BATCH];
-	size_t argc = 0, i, from = 0;
+	struct bytes argv[2 + 3 * BATCH], line;
+	size_t argc = 0, i, from;
 	char keep[24];
 	int rc;
 
@@ -187,13 +215,22 @@ send(struct client *c, const struct script *s, struct batch *b, int64_t keep_ms)
 		return error_set(b->e, EX_SOFTWARE, "out of memory");
 	argv[argc++] = B(ROSTER_KEY);
 	argv[argc++] = bytes_of_int(keep_ms, keep);
-	for (i = 0; i < b->n; i++) {
+	for (i = from = 0; i < b->n; from = b->ends[i++]) {
 		argv[argc++] = b->ids[i];
-		argv[argc++] = (struct bytes){ b->text.p + from, b->ends[i] - from };
-		from = b->ends[i];
+		argv[argc++] = bytes_slice(buf_view(&b->text), from, b->ends[i]);
+		argv[argc++] = b->entries[i] != NULL && supersedes(b->entries[i]) ?
+		    bytes_str(b->entries[i]->was) : B("");
 	}
 	/* Merging the same again changes nothing, so it may be repeated. */
 	rc = script_add(c, s, CLIENT_REPEAT, saved, b, 0, 1, argc, argv);
+	for (i = from = 0; i < b->n && rc == 0; from = b->ends[i++]) {
+		if (b->entries[i] == NULL)
+			continue;
+		line = bytes_slice(buf_view(&b->text), from, b->ends[i]);
+		free(b->entries[i]->was);
+		if ((b->entries[i]->was = strndup(line.p, line.n)) == NULL)
+			rc = -1;
+	}
 	b->n = 0;
 	buf_reset(&b->text);
 	if (rc != 0)
@@ -218,8 +255,7 @@ send_damaged(struct client *c, struct roster *r, const struct script *s, struct 
 			continue;
 		buf_char(&b->text, '?');
 		buf_bytes(&b->text, buf_view(value));
-		b->ids[b->n] = id;
-		b->ends[b->n++] = b->text.n;
+		add(b, id, NULL);
 		if ((b->n == BATCH || b->text.n > DAMAGED_BYTES) && send(c, s, b, keep_ms) != 0)
 			return -1;
 	}
@@ -246,8 +282,7 @@ send_all(struct client *c, struct roster *r, const struct script *s, struct batc
 			    (long long)entry->since);
 		else
 			roster_format(entry, &b->text);
-		b->ids[b->n] = id;
-		b->ends[b->n++] = b->text.n;
+		add(b, id, entry->removed ? NULL : entry);
 		if (b->n == BATCH && send(c, s, b, keep_ms) != 0)
 			return -1;
 	}
@@ -269,8 +304,10 @@ settle(struct roster *r)
 	while (map_next(r->entries, &at, NULL, &value)) {
 		entry = value;
 		entry->changed = false;
-		if (entry->removed)
+		if (entry->removed) {
+			free(entry->was);
 			map_remove_at(r->entries, at);
+		}
 	}
 }
 

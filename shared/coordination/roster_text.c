@@ -53,20 +53,28 @@ parse_time(struct bytes s, int64_t *ms)
 	return true;
 }
 
+/* 16 for what is no digit. */
+static uint64_t
+digit_of(char c)
+{
+
+	return c >= '0' && c <= '9' ? (uint64_t)(c - '0') :
+	    c >= 'a' && c <= 'f' ? (uint64_t)(c - 'a') + 10 : 16;
+}
+
 static bool
 parse_digest(struct bytes s, uint64_t *digest)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *at;
+	uint64_t digit;
 	size_t i;
 
 	if (s.n != 16)
 		return false;
 	*digest = 0;
 	for (i = 0; i < s.n; i++) {
-		if (s.p[i] == '\0' || (at = strchr(digits, s.p[i])) == NULL)
+		if ((digit = digit_of(s.p[i])) > 15)
 			return false;
-		*digest = *digest << 4 | (uint64_t)(at - digits);
+		*digest = *digest << 4 | digit;
 	}
 	return true;
 }

@@ -140,6 +140,39 @@ def test_a_state_that_another_run_set_is_kept(r, run):
         "escalated", T + 30, T, T + 50)
 
 
+@pytest.mark.parametrize("loaded", [True, False])
+def test_what_another_wrote_between_two_saves_of_one_run_is_merged(r, run, loaded):
+    """Whether it knows the line that stood there from reading it or from writing it."""
+    if loaded:
+        setup = run()
+        setup("load"), setup("see", "a", T - 10, "x", 90_010), setup("save", KEEP)
+    a, b = run(), run()
+    a("load")
+    a("see", "a", T, "x", 90_000), a("save", KEEP)
+    b("load")
+    b("see", "a", T + 100, "y", 90_000)
+    b("state", "a", "suspect", T + 110)
+    b("save", KEEP)
+    a("state", "a", "reaped", T + 50), a("save", KEEP)
+    e = stored(r)
+    assert (e["state"], e["since"], e["life"], e["sight"]) == ("suspect", T + 110, T + 100, T + 100)
+    a("state", "a", "reaped", T + 200), a("save", KEEP)
+    e = stored(r)
+    assert (e["state"], e["since"], e["life"], e["sight"]) == ("reaped", T + 200, T + 100, T + 100)
+
+
+def test_a_clock_that_goes_back_takes_no_time_back(r, run):
+    setup = run()
+    setup("load"), setup("see", "a", T, "x", 90_000), setup("see", "a", T + 100, "y", 90_000)
+    setup("save", KEEP)
+    a = run()
+    a("load")
+    assert a("see", "a", T + 50, "z", 90_000) == "life"
+    a("save", KEEP)
+    e = stored(r)
+    assert (e["life"], e["seen"], e["sight"]) == (T + 100, T + 100, T + 100)
+
+
 def test_a_sign_of_life_ends_suspicion_for_all(r, run):
     setup = run()
     setup("load"), setup("see", "a", T, "x", 90_000)

@@ -3,6 +3,7 @@ the record, and, if wanted, coordinators that read the file only when they are r
 
 import hashlib
 import hmac
+import json
 import re
 import secrets
 
@@ -10,6 +11,8 @@ from harness import wait_for
 
 SIGN, OTHER = "BLOCKING_COORDINATION_SECRET", "BLOCKING_COORDINATION_SECRET_NEW"
 RECORD, REPORTS = "coordkeep:rotation", "coordkeep:rotation:reports"
+SIGNAL = ("senderId", "receiverId", "type", "timestamp")
+ACK = ("coordinatorId", "signalId", "timestamp", "iteration")
 PHASES = ("distribute", "promote", "drain", "retire")
 
 CHECK = '''
@@ -39,6 +42,27 @@ def hkdf(secret, salt, info):
 def fingerprint(secret):
     return hmac.new(hkdf(secret.encode(), b"", b"coordkeep-fp"), b"",
                     hashlib.sha256).hexdigest()[:16]
+
+
+def signed(secret, key, fields, names):
+    text = ":".join(str(fields[n]) for n in names)
+    return key, json.dumps({**fields, "signature": hmac.new(
+        secret.encode(), text.encode(), hashlib.sha256).hexdigest()})
+
+
+def message(kind, secret, stamp):
+    if kind == "ack":
+        return signed(secret, "blocking:ack:b:m-1", {
+            "coordinatorId": "b", "signalId": "m-1", "timestamp": stamp, "iteration": 2}, ACK)
+    key, value = signed(secret, "blocking:signal:b", {
+        "senderId": "a", "receiverId": "b", "type": "wake", "timestamp": stamp}, SIGNAL)
+    if kind == "elsewhere":
+        return "blocking:signal:somebody", value   # under another key than its own
+    if kind == "retry":
+        return "blocking:retry:m-1:2", value
+    if kind == "retry-within":
+        return "blocking:retry:failed:m-1", json.dumps({"attempt": 4, "signal": json.loads(value)})
+    return key, value
 
 
 class Host:
@@ -102,6 +126,18 @@ class Host:
         assert self.env_file.stat().st_mode & 0o777 == 0o640
         assert not list(self.dir.glob(".env*")), "a temporary file was left"
         return found[SIGN], found.get(OTHER)
+
+    def rotation(self):
+        """What --status says of the rotation."""
+        return self.run("--status").json["rotation"]
+
+    def metrics(self):
+        """{"name" or ("name", label): value}, without the prefix and the job's name."""
+        found = {}
+        for key, value in self.job.metrics().items():
+            name, label = re.fullmatch(r'coordkeep_(\w+)\{job="[^"]*"(?:,\w+="(.*)")?\}', key).groups()
+            found[(name, label) if label else name] = value
+        return found
 
     def copy(self):
         path = self.job.rotation_dir / "record"

@@ -1,29 +1,16 @@
 """secret-rotate-phase: three hosts and one Redis, from the start of a rotation to its end."""
 
 import json
-import re
 import socket
 import subprocess
 
 import pytest
 
 from harness import snapshot
-from rotation_hosts import OTHER, PHASES, RECORD, REPORTS, SIGN, fingerprint
+from rotation_hosts import OTHER, PHASES, RECORD, REPORTS, SIGN, SIGNAL, fingerprint, \
+    message, signed
 
 HOUR = 3_600_000
-
-
-def rotation(host):
-    return host.run("--status").json["rotation"]
-
-
-def metrics_of(host):
-    """{"name" or ("name", label): value}, without the prefix and the job's name."""
-    found = {}
-    for key, value in host.job.metrics().items():
-        name, label = re.fullmatch(r'coordkeep_(\w+)\{job="[^"]*"(?:,\w+="(.*)")?\}', key).groups()
-        found[(name, label) if label else name] = value
-    return found
 
 
 def no_secret_is_told(hosts, secrets):
@@ -58,19 +45,19 @@ def test_running_coordinators_reject_nothing_in_a_whole_rotation(hosts, fleet):
     assert hosts.counts("signals_accepted") > 100 and hosts.counts("acks_verified") > 50
     # restarted in distribute, promote and retire, and no more often
     assert [h.restarts.read_text().count("x") for h in hosts] == [3, 3, 3]
-    assert rotation(hosts[1])["in_flight"]["old"] == 0
+    assert hosts[1].rotation()["in_flight"]["old"] == 0
     no_secret_is_told(hosts, (hosts.secret, new, hosts.master))
 
 
 def test_the_status_of_each_phase(hosts):
     old, seen = fingerprint(hosts.secret), {}
-    before = rotation(hosts[0])
+    before = hosts[0].rotation()
     assert before["epoch"] == 0 and before["phase"] == "idle", before
     assert [h["standing"] for h in before["hosts"]] == ["absent"] * 3
     hosts.start()
     new = fingerprint(hosts.new_secret())
     for _ in hosts.steps():
-        now = rotation(hosts[2])
+        now = hosts[2].rotation()
         if now["phase"] == "idle":
             break
         seen[now["phase"]] = (now["sign"], now["other"])
@@ -82,12 +69,12 @@ def test_the_status_of_each_phase(hosts):
     assert seen == {"distribute": (old, new), "promote": (new, old), "drain": (new, old),
                     "retire": (new, old)}
     hosts.round()
-    after = rotation(hosts[0])
+    after = hosts[0].rotation()
     assert after["sign"] == new and after["other"] is None and after["waits_for"] == "start"
     assert all(h["standing"] == "good" and h["file"] == {"sign": new, "other": None}
                for h in after["hosts"])
     assert hosts.record()["retired"] == old
-    metrics = metrics_of(hosts[0])
+    metrics = hosts[0].metrics()
     assert metrics["rotation_phase", "idle"] == 1
     assert metrics["rotation_phase", "drain"] == 0
     assert metrics["rotation_blocked"] == metrics["rotation_hosts_late"] == 0
@@ -99,7 +86,7 @@ def test_soak_and_drain_are_waited_for(make_hosts):
     hosts.start()
     for _ in range(4):
         hosts.round()
-    now = rotation(hosts[0])
+    now = hosts[0].rotation()
     assert now["phase"] == "distribute" and now["waits_for"] == "time"
     assert 0 < now["left_ms"] <= HOUR
     for host in hosts:
@@ -107,7 +94,7 @@ def test_soak_and_drain_are_waited_for(make_hosts):
     hosts.until("drain")
     for _ in range(4):
         hosts.round()
-    now = rotation(hosts[0])
+    now = hosts[0].rotation()
     assert now["phase"] == "drain" and HOUR < now["left_ms"] <= 2 * HOUR
 
 
@@ -214,7 +201,7 @@ def test_overdue(hosts):
     hosts.r.hset(RECORD, "rotated", int(hosts.record()["rotated"]) - 91 * 24 * HOUR)
     done = hosts[0].run()
     assert done.exit == 1 and done.finding_codes() == ["rotation-overdue"], done
-    assert metrics_of(hosts[0])["rotation_overdue"] == 1
+    assert hosts[0].metrics()["rotation_overdue"] == 1
 
 
 # A host that is down
@@ -227,7 +214,7 @@ def test_a_host_that_is_down_is_waited_for(hosts, phase):
     for _ in range(4):
         hosts.round(down)
     assert hosts.phase() == phase
-    assert rotation(hosts[0])["waits_for"] == "hosts"
+    assert hosts[0].rotation()["waits_for"] == "hosts"
     hosts.age_report(down.name, 2 * HOUR)
     done = hosts[0].run("--status")
     assert done.exit == 1 and done.finding_codes() == ["host-late"], done
@@ -235,7 +222,7 @@ def test_a_host_that_is_down_is_waited_for(hosts, phase):
     assert done.json["rotation"]["blocked"]
     assert [h["host"] for h in done.json["rotation"]["hosts"] if h["late"]] == [down.name]
     assert hosts[1].run().exit == 1 and hosts.phase() == phase
-    metrics = metrics_of(hosts[1])
+    metrics = hosts[1].metrics()
     assert metrics["rotation_blocked"] == metrics["rotation_hosts_late"] == 1
     # it boots: first its file, then its part
     done = down.run("--catch-up")
@@ -522,33 +509,6 @@ def test_a_dry_run_leaves_no_directory(hosts):
 
 # The drain
 
-def signed(secret, key, fields, names):
-    import hashlib
-    import hmac
-    text = ":".join(str(fields[n]) for n in names)
-    return key, json.dumps({**fields, "signature": hmac.new(
-        secret.encode(), text.encode(), hashlib.sha256).hexdigest()})
-
-
-SIGNAL = ("senderId", "receiverId", "type", "timestamp")
-ACK = ("coordinatorId", "signalId", "timestamp", "iteration")
-
-
-def message(kind, secret, stamp):
-    if kind == "ack":
-        return signed(secret, "blocking:ack:b:m-1", {
-            "coordinatorId": "b", "signalId": "m-1", "timestamp": stamp, "iteration": 2}, ACK)
-    key, value = signed(secret, "blocking:signal:b", {
-        "senderId": "a", "receiverId": "b", "type": "wake", "timestamp": stamp}, SIGNAL)
-    if kind == "elsewhere":
-        return "blocking:signal:somebody", value   # under another key than its own
-    if kind == "retry":
-        return "blocking:retry:m-1:2", value
-    if kind == "retry-within":
-        return "blocking:retry:failed:m-1", json.dumps({"attempt": 4, "signal": json.loads(value)})
-    return key, value
-
-
 @pytest.mark.parametrize("kind", ["signal", "elsewhere", "ack", "retry", "retry-within"])
 def test_the_old_secret_stays_while_something_needs_it(hosts, now_ms, kind):
     hosts.start()
@@ -564,10 +524,10 @@ def test_the_old_secret_stays_while_something_needs_it(hosts, now_ms, kind):
         "senderId": "a", "receiverId": "e", "type": "wake", "timestamp": stamp}, SIGNAL))
     for _ in range(4):
         hosts.round(ok=(0, 1))
-    now = rotation(hosts[0])
+    now = hosts[0].rotation()
     assert now["phase"] == "drain" and now["waits_for"] == "pass"
     assert now["in_flight"] == {"new": 1, "old": 1, "neither": 1, "unsigned": 1, "unreadable": 0}
-    assert metrics_of(hosts[0])["rotation_in_flight", "old"] == 1
+    assert hosts[0].metrics()["rotation_in_flight", "old"] == 1
     hosts.r.delete(key)
     hosts.finish()
     assert hosts.files() == {(new, None)}
@@ -592,7 +552,7 @@ def test_what_holds_the_drain_is_named(hosts, now_ms, what):
         assert held["key"] == key and done.json["rotation"]["blocked"], done
         assert ("1 records" if what.startswith("old") else "1 cannot be read") in held["text"]
         assert ("in 1h59m" if what == "old with a TTL" else "no TTL") in held["text"], done
-    assert metrics_of(hosts[0])["rotation_blocked"] == 1 and hosts.phase() == "drain"
+    assert hosts[0].metrics()["rotation_blocked"] == 1 and hosts.phase() == "drain"
     hosts.r.delete(key)
     hosts.finish()
 
@@ -611,7 +571,7 @@ def test_what_comes_back_before_the_drain_ends_is_seen(hosts, now_ms):
     hosts.r.set(key, value, ex=86400)
     for _ in range(3):
         hosts.round(ok=(0, 1))
-    assert hosts.phase() == "drain" and rotation(hosts[0])["waits_for"] == "pass"
+    assert hosts.phase() == "drain" and hosts[0].rotation()["waits_for"] == "pass"
     hosts.r.delete(key)
     hosts.finish()
     assert hosts.files() == {(new, None)}
@@ -674,7 +634,7 @@ def test_a_restart_that_fails_stops_the_others(hosts, fleet):
     for host in hosts[1:]:
         assert host.run().exit == 0
         assert not host.restarts.exists()
-    now = rotation(hosts[1])
+    now = hosts[1].rotation()
     assert now["turn"] == "host-a" and now["phase"] == "distribute"
     hosts.r.hset(RECORD, "turn_since", int(now["turn_since"]) - 2 * HOUR)
     done = hosts[1].run("--status")
@@ -743,7 +703,7 @@ def test_where_nobody_is_certain_every_run_says_so(hosts):
             done = host.run()
             assert done.exit == 75 and "not-certain" in done.finding_codes(), done
             assert "--force" in done.json["error"] and done.json["rotation"]["blocked"], done
-    assert metrics_of(hosts[0])["rotation_blocked"] == 1
+    assert hosts[0].metrics()["rotation_blocked"] == 1
     done = hosts[1].run("--status")
     assert done.exit == 1 and "not-certain" in done.finding_codes(), done
     assert hosts.record()["epoch"] == epoch

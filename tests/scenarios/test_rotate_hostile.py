@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from rotation_hosts import RECORD, REPORTS, Hosts, fingerprint
-from test_rotate import message, metrics_of, rotation
+from rotation_hosts import RECORD, REPORTS, Hosts, fingerprint, message
 
 HOUR = 3_600_000
 
@@ -32,7 +31,7 @@ def test_the_drain_begins_again_after_one_that_signed_with_the_old(make_hosts):
     assert hosts[1].file() == (new, hosts.secret)
     assert hosts.phase() == "promote"
     hosts.until("drain")
-    assert rotation(hosts[0])["waits_for"] != "pass"
+    assert hosts[0].rotation()["waits_for"] != "pass"
 
 
 @pytest.mark.parametrize("spoil", [
@@ -47,7 +46,7 @@ def test_what_only_another_parser_reads_holds_the_drain(hosts, now_ms, spoil):
     hosts.r.set(key, spoil(value), ex=7200)
     for _ in range(3):
         hosts.round(ok=(0, 1))
-    now = rotation(hosts[0])
+    now = hosts[0].rotation()
     assert now["phase"] == "drain" and now["in_flight"]["unreadable"] == 1, now
     hosts.r.delete(key)
     hosts.finish()
@@ -65,7 +64,7 @@ def test_a_message_deep_in_a_retry_record_is_found(hosts, now_ms, wrap):
     hosts.r.set("blocking:retry:m:1", json.dumps(wrap(value)), ex=7200)
     for _ in range(3):
         hosts.round(ok=(0, 1))
-    now = rotation(hosts[0])
+    now = hosts[0].rotation()
     assert now["phase"] == "drain" and now["in_flight"]["old"] == 1, now
     hosts.r.delete("blocking:retry:m:1")
     hosts.finish()
@@ -78,7 +77,7 @@ def test_a_list_of_messages_to_retry_holds_the_drain(hosts, now_ms):
     hosts.r.set("blocking:retry:m:1", f"[{value}]", ex=7200)
     hosts.round(ok=(0, 1))
     hosts.round(ok=(0, 1))
-    assert rotation(hosts[0])["in_flight"]["unreadable"] == 1
+    assert hosts[0].rotation()["in_flight"]["unreadable"] == 1
 
 
 # Age
@@ -100,17 +99,17 @@ def aged(hosts, ms):
 @pytest.mark.parametrize("order", ["--abort", "--rollback"])
 def test_what_goes_back_makes_the_secret_no_newer(hosts, order):
     then = aged(hosts, 48 * HOUR)
-    assert rotation(hosts[0])["overdue"]
+    assert hosts[0].rotation()["overdue"]
     assert hosts[0].run("--start").exit in (0, 1)
     if order == "--rollback":
         hosts.until("promote", ok=(0, 1))
-        assert rotation(hosts[0])["age_ms"] < HOUR
+        assert hosts[0].rotation()["age_ms"] < HOUR
     assert hosts[0].run(order).exit == 0
     if order == "--rollback":
-        assert rotation(hosts[0])["age_ms"] > 48 * HOUR
+        assert hosts[0].rotation()["age_ms"] > 48 * HOUR
     hosts.until("idle", rounds=40, ok=(0, 1))
     hosts.round(ok=(0, 1))
-    now = rotation(hosts[0])
+    now = hosts[0].rotation()
     assert now["overdue"] and now["rotated"] == then and now["age_ms"] > 48 * HOUR
     # and what does come is new from when it began to sign
     assert hosts[0].run("--start").exit in (0, 1)
@@ -118,7 +117,7 @@ def test_what_goes_back_makes_the_secret_no_newer(hosts, order):
     promoted = int(hosts.record()["promoted"])
     hosts.until("idle", rounds=40, ok=(0, 1))
     hosts.round(ok=(0, 1))
-    assert rotation(hosts[0])["rotated"] == promoted and not rotation(hosts[0])["overdue"]
+    assert hosts[0].rotation()["rotated"] == promoted and not hosts[0].rotation()["overdue"]
 
 
 def test_a_retired_secret_is_refused_for_good(hosts):
@@ -163,7 +162,7 @@ def test_a_late_host_is_late_with_the_turn_too(hosts):
     assert done.finding_codes() == ["host-late"], done
     assert "--turn none" in done.findings()[0]["text"]
     row, = (h for h in done.json["rotation"]["hosts"] if h["host"] == "host-b")
-    assert row["late"] and metrics_of(hosts[0])["rotation_hosts_late"] == 1
+    assert row["late"] and hosts[0].metrics()["rotation_hosts_late"] == 1
 
 
 @pytest.mark.parametrize("where", ["file", "process"])

@@ -3,17 +3,6 @@
 #include "base/bytes.h"
 #include "base/duration.h"
 
-/* a - b, held at the ends of the range: stamps come from strangers. */
-static int64_t
-minus(int64_t a, int64_t b)
-{
-	int64_t d;
-
-	if (__builtin_sub_overflow(a, b, &d))
-		return b < 0 ? INT64_MAX : INT64_MIN;
-	return d;
-}
-
 /* Not before when it can have been written; INT64_MIN: no bound. */
 static int64_t
 earliest(const struct writing *w)
@@ -30,9 +19,9 @@ writer_skew(const struct stamp *stamp, const struct writing *w)
 	int64_t from = earliest(w);
 	struct skew s;
 
-	s.low = minus(minus(stamp->ms, w->read), w->slack);
+	s.low = duration_between(duration_between(stamp->ms, w->read), w->slack);
 	s.high = from == INT64_MIN ? INT64_MAX :
-	    minus(minus(stamp->ms, from), -unit - w->slack);
+	    duration_between(duration_between(stamp->ms, from), -unit - w->slack);
 	return s;
 }
 
@@ -49,7 +38,7 @@ skew_certain(struct skew s)
 static int64_t
 size_of(int64_t ms)
 {
-	return ms < 0 ? minus(0, ms) : ms;
+	return ms < 0 ? duration_between(0, ms) : ms;
 }
 
 int64_t

@@ -183,9 +183,11 @@ look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now, bool
     struct roster *roster, struct look *looks, struct error *e)
 {
 	struct reading *readings = calloc(READINGS, sizeof *readings);
-	int outcome = readings == NULL ? error_set(e, EX_SOFTWARE, "out of memory") : 0;
+	int outcome = 0;
 	size_t i;
 
+	if (readings == NULL)
+		return error_set(e, EX_SOFTWARE, "out of memory");
 	for (i = 0; i < n && outcome == 0; i++) {
 		struct reading *g = &readings[i % READINGS];
 
@@ -200,7 +202,7 @@ look_many(struct client *c, const struct bytes *ids, size_t n, int64_t now, bool
 	/* In any case: the callbacks need the readings. */
 	if (client_drain(c) != 0)
 		outcome = lost(c, e);
-	for (i = 0; readings != NULL && i < READINGS; i++) {
+	for (i = 0; i < READINGS; i++) {
 		if (readings[i].failed != 0)
 			outcome = -1;
 		buf_free(&readings[i].activity);

@@ -107,6 +107,18 @@ bytes_is_utf8(struct bytes s)
 	return true;
 }
 
+int
+bytes_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
 bool
 bytes_to_u64(struct bytes s, uint64_t *v)
 {

@@ -34,6 +34,8 @@ bool bytes_is_utf8(struct bytes s);
  * holds anything else or does not fit in 64 bits.
  */
 bool bytes_to_u64(struct bytes s, uint64_t *v);
+/* What ${c} is worth as a hexadecimal digit, of either case; -1 if it is none. */
+int bytes_hex_digit(char c);
 
 /* A growable buffer. Zeroed is empty and valid. A failed append sets failed
  * and leaves what was there; later appends do nothing, so that a series needs

@@ -183,3 +183,13 @@ size_format(int64_t bytes, char *out, size_t size)
 	}
 	(void)snprintf(out, size, "%" PRId64, bytes);
 }
+
+int64_t
+duration_between(int64_t a, int64_t b)
+{
+	int64_t d;
+
+	if (__builtin_sub_overflow(a, b, &d))
+		return b < 0 ? INT64_MAX : INT64_MIN;
+	return d;
+}

@@ -15,6 +15,8 @@ void duration_format(int64_t ms, char *out, size_t size);
 /* For people: two units at most, rounded down: "3m12s", "2d4h", "850ms", with
  * a leading "-" for what is negative. */
 void duration_human(int64_t ms, char *out, size_t size);
+/* From ${b} to ${a}, a - b, held at the ends of the range: stamps come from strangers. */
+int64_t duration_between(int64_t a, int64_t b);
 /* Read "4096", "64KB", "1MB", "2GB" (powers of 1024, B optional) into bytes. */
 bool size_parse(const char *s, int64_t *bytes);
 /* The shortest exact form that size_parse reads back. */

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "base/duration.h"
+
 static const char *const names[] = {
 	[VERDICT_ALIVE] = "alive",
 	[VERDICT_UNREADABLE] = "unreadable",
@@ -17,17 +19,6 @@ verdict_name(enum verdict v)
 	if ((unsigned int)v > VERDICT_MISSING)
 		return "unknown";
 	return names[v];
-}
-
-/* a - b, held at the ends of the range: stamps come from strangers. */
-static int64_t
-minus(int64_t a, int64_t b)
-{
-	int64_t d;
-
-	if (__builtin_sub_overflow(a, b, &d))
-		return b < 0 ? INT64_MAX : INT64_MIN;
-	return d;
 }
 
 static int64_t
@@ -49,7 +40,7 @@ silence_of(const struct evidence *e)
 {
 	if (e->life_now)
 		return 0;
-	return not_negative(minus(e->now, has_life(e) ? e->last_life : e->first_sight));
+	return not_negative(duration_between(e->now, has_life(e) ? e->last_life : e->first_sight));
 }
 
 /* A stamp speaks for its writer if it is not over ${threshold} old (one from
@@ -57,7 +48,7 @@ silence_of(const struct evidence *e)
 static bool
 speaks(const struct evidence *e, int64_t stamp, int64_t threshold)
 {
-	return stamp >= e->evidence_from && minus(e->now, stamp) <= threshold;
+	return stamp >= e->evidence_from && duration_between(e->now, stamp) <= threshold;
 }
 
 /* Does the TTL that is left allow for a writer that is there still? */
@@ -85,16 +76,16 @@ judge_skew(const struct evidence *e, const struct liveness_limits *l, struct jud
 	if (e->written_after > 0)
 		lo = e->written_after;
 	if (ttl_bounded(e, l)) {
-		by_ttl = minus(e->now, minus(l->heartbeat_ttl_max, e->pttl));
+		by_ttl = duration_between(e->now, duration_between(l->heartbeat_ttl_max, e->pttl));
 		if (by_ttl > lo)
 			lo = by_ttl;
 	}
 	/* An earlier sight by a clock that has since gone back proves nothing. */
 	if (lo > e->now)
 		lo = INT64_MIN;
-	j->skew_low = minus(e->stamp, e->now);
+	j->skew_low = duration_between(e->stamp, e->now);
 	if (lo != INT64_MIN)
-		j->skew_high = minus(e->stamp, lo);
+		j->skew_high = duration_between(e->stamp, lo);
 	j->skewed = j->skew_low > tolerance || j->skew_high < -tolerance;
 }
 

@@ -53,28 +53,19 @@ parse_time(struct bytes s, int64_t *ms)
 	return true;
 }
 
-/* 16 for what is no digit. */
-static uint64_t
-digit_of(char c)
-{
-
-	return c >= '0' && c <= '9' ? (uint64_t)(c - '0') :
-	    c >= 'a' && c <= 'f' ? (uint64_t)(c - 'a') + 10 : 16;
-}
-
 static bool
 parse_digest(struct bytes s, uint64_t *digest)
 {
-	uint64_t digit;
 	size_t i;
+	int digit;
 
 	if (s.n != 16)
 		return false;
 	*digest = 0;
 	for (i = 0; i < s.n; i++) {
-		if ((digit = digit_of(s.p[i])) > 15)
+		if ((digit = bytes_hex_digit(s.p[i])) < 0)
 			return false;
-		*digest = *digest << 4 | digit;
+		*digest = *digest << 4 | (uint64_t)digit;
 	}
 	return true;
 }

@@ -203,18 +203,6 @@ ack_sign(struct bytes value, struct bytes secret, char out[65])
 	return sign(value, &ack_layout, secret, out);
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 static bool
 unhex(struct bytes s, unsigned char mac[DIGEST_SIZE])
 {
@@ -224,8 +212,8 @@ unhex(struct bytes s, unsigned char mac[DIGEST_SIZE])
 	if (s.n != SIGNATURE_HEX)
 		return false;
 	for (i = 0; i < DIGEST_SIZE; i++) {
-		high = hex_digit(s.p[2 * i]);
-		low = hex_digit(s.p[2 * i + 1]);
+		high = bytes_hex_digit(s.p[2 * i]);
+		low = bytes_hex_digit(s.p[2 * i + 1]);
 		if (high < 0 || low < 0)
 			return false;
 		mac[i] = (unsigned char)(high << 4 | low);

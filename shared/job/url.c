@@ -12,19 +12,6 @@
 /* No message here quotes more of a URL than its scheme: with a "/" or "@" that
  * was not percent-encoded any part of it can be a piece of the password. */
 
-static int
-hex_digit(char c)
-{
-
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* A decoded copy, or NULL with ${e}. */
 static char *
 decode(struct bytes s, const char *what, struct error *e)
@@ -40,8 +27,8 @@ decode(struct bytes s, const char *what, struct error *e)
 	for (i = 0; i < s.n; i++) {
 		c = (unsigned char)s.p[i];
 		if (c == '%') {
-			hi = i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
-			lo = i + 2 < s.n ? hex_digit(s.p[i + 2]) : -1;
+			hi = i + 2 < s.n ? bytes_hex_digit(s.p[i + 1]) : -1;
+			lo = i + 2 < s.n ? bytes_hex_digit(s.p[i + 2]) : -1;
 			c = hi < 0 || lo < 0 ? -1 : hi * 16 + lo;
 			i += 2;
 		}

@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,6 +186,21 @@ START_TEST(to_u64)
 }
 END_TEST
 
+START_TEST(hex_digit)
+{
+	static const char low[] = "0123456789abcdef", high[] = "0123456789ABCDEF";
+	int c, v, expected;
+
+	for (c = CHAR_MIN; c <= CHAR_MAX; c++) {
+		expected = -1;
+		for (v = 0; v < 16; v++)
+			if (c == low[v] || c == high[v])
+				expected = v;
+		ck_assert_int_eq(bytes_hex_digit((char)c), expected);
+	}
+}
+END_TEST
+
 Suite *
 suite_bytes(void)
 {
@@ -198,6 +214,7 @@ suite_bytes(void)
 	tcase_add_loop_test(t, utf8, 0, COUNT(texts));
 	tcase_add_test(t, utf8_every_code_point);
 	tcase_add_loop_test(t, to_u64, 0, COUNT(numbers));
+	tcase_add_test(t, hex_digit);
 	suite_add_tcase(s, t);
 	return s;
 }

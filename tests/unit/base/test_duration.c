@@ -208,6 +208,31 @@ START_TEST(round_trip)
 }
 END_TEST
 
+static const struct {
+	int64_t a, b, d;
+} pairs[] = {
+	{ 0, 0, 0 },
+	{ 3, 5, -2 },
+	{ -3, -5, 2 },
+	{ INT64_MAX, INT64_MAX, 0 },
+	{ INT64_MIN, INT64_MIN, 0 },
+	{ INT64_MAX, 0, INT64_MAX },
+	{ INT64_MIN, 0, INT64_MIN },
+	{ INT64_MAX, -1, INT64_MAX },
+	{ 0, INT64_MIN, INT64_MAX },
+	{ -1, INT64_MIN, INT64_MAX },
+	{ INT64_MIN, 1, INT64_MIN },
+	{ -2, INT64_MAX, INT64_MIN },
+	{ INT64_MAX, INT64_MIN, INT64_MAX },
+	{ INT64_MIN, INT64_MAX, INT64_MIN },
+};
+
+START_TEST(between)
+{
+	ck_assert_int_eq(duration_between(pairs[_i].a, pairs[_i].b), pairs[_i].d);
+}
+END_TEST
+
 Suite *
 suite_duration(void)
 {
@@ -221,6 +246,7 @@ suite_duration(void)
 	tcase_add_loop_test(t, size, 0, COUNT(sizes));
 	tcase_add_loop_test(t, size_text, 0, COUNT(size_texts));
 	tcase_add_test(t, round_trip);
+	tcase_add_loop_test(t, between, 0, COUNT(pairs));
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -5,35 +5,20 @@
 
 #include <check.h>
 
-#include "base/log.h"
 #include "job/metrics.h"
 #include "job/metrics_file.h"
-#include "job/result_data.h"
+#include "fixture.h"
 
 Suite *suite_metrics(void);
 
-static struct result *r;
 static struct buf old, new;
-
-static void
-setup(void)
-{
-	struct log_options quiet = { .job = "test", .run = "", .file = "",
-		.level = LOG_LEVEL_ERROR, .repeat_limit = 1 };
-	struct error e = { 0 };
-
-	ck_assert_int_eq(log_open(&quiet, &e), 0);
-	r = result_new();
-	ck_assert_ptr_nonnull(r);
-}
 
 static void
 teardown(void)
 {
-	result_free(r);
 	buf_free(&old);
 	buf_free(&new);
-	(void)log_close();
+	fixture_teardown();
 }
 
 /* A run with exit code ${code} over the file that the last one left. */
@@ -228,7 +213,7 @@ suite_metrics(void)
 	Suite *s = suite_create("metrics");
 	TCase *t = tcase_create("metrics");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, fixture_setup, teardown);
 	tcase_add_test(t, test_first_run);
 	tcase_add_test(t, test_carried_on);
 	tcase_add_test(t, test_never_succeeded);

@@ -3,32 +3,10 @@
 
 #include <check.h>
 
-#include "base/log.h"
 #include "job/output.h"
-#include "job/result_data.h"
+#include "fixture.h"
 
 Suite *suite_output(void);
-
-static struct result *r;
-
-static void
-setup(void)
-{
-	struct log_options quiet = { .job = "test", .run = "", .file = "",
-		.level = LOG_LEVEL_ERROR, .repeat_limit = 1 };
-	struct error e = { 0 };
-
-	ck_assert_int_eq(log_open(&quiet, &e), 0);
-	r = result_new();
-	ck_assert_ptr_nonnull(r);
-}
-
-static void
-teardown(void)
-{
-	result_free(r);
-	(void)log_close();
-}
 
 static const struct output_run about = {
 	.job = "test-job", .run = "0123456789abcdef", .host = "host\xff",
@@ -129,7 +107,7 @@ suite_output(void)
 	Suite *s = suite_create("output");
 	TCase *t = tcase_create("output");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, fixture_setup, fixture_teardown);
 	tcase_add_test(t, test_empty);
 	tcase_add_test(t, test_full);
 	tcase_add_test(t, test_text);

@@ -4,32 +4,9 @@
 
 #include <check.h>
 
-#include "base/log.h"
-#include "job/result_data.h"
+#include "fixture.h"
 
 Suite *suite_result(void);
-
-static struct result *r;
-
-static void
-setup(void)
-{
-	struct log_options quiet = { .job = "test", .run = "", .file = "",
-		.level = LOG_LEVEL_ERROR, .repeat_limit = 1 };
-	struct error e = { 0 };
-
-	ck_assert_int_eq(log_open(&quiet, &e), 0);
-	r = result_new();
-	ck_assert_ptr_nonnull(r);
-}
-
-static void
-teardown(void)
-{
-	result_free(r);
-	result_free(NULL);
-	(void)log_close();
-}
 
 START_TEST(test_counts)
 {
@@ -211,7 +188,7 @@ suite_result(void)
 	Suite *s = suite_create("result");
 	TCase *t = tcase_create("result");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, fixture_setup, fixture_teardown);
 	tcase_add_test(t, test_counts);
 	tcase_add_test(t, test_actions_that_nobody_reads_are_counted);
 	tcase_add_test(t, test_findings_are_all_counted);

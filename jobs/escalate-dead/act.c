@@ -80,6 +80,15 @@ recover(struct coordinator *c, struct error *e)
 	return 0;
 }
 
+/* Is there what a sign of life ends? */
+static bool
+is_recovered(const struct coordinator *c)
+{
+	const struct field *warning = &c->fields[FIELD_WARNING];
+
+	return (c->was.known && c->was.state == ROSTER_SUSPECT) || (warning->there && !warning->odd);
+}
+
 static int
 settle(struct coordinator *c, bool *suspects, struct error *e)
 {
@@ -112,15 +121,19 @@ settle(struct coordinator *c, bool *suspects, struct error *e)
 		}
 		break;
 	case COURSE_RESURRECTED:
+		if (is_recovered(c) && recover(c, e) != 0)
+			return -1;
 		become(c, ROSTER_ESCALATED);
 		/* Its next death is another one, also if no run sees its heartbeat change. */
-		if (fields_outlived(c) && c->entry->last_life <= c->entry->since)
+		if ((c->entry->life_now || fields_outlived(c)) && c->entry->last_life <= c->entry->since)
 			c->entry->last_life = c->entry->since + 1;
 		break;
 	case COURSE_ESCALATED:
 		become(c, ROSTER_ESCALATED);
 		break;
 	case COURSE_BACK:
+		if (is_recovered(c) && recover(c, e) != 0)
+			return -1;
 		become(c, ROSTER_KNOWN);
 		break;
 	case COURSE_FORGET:

@@ -28,6 +28,7 @@ struct item {
 	struct bytes key, bytes; /* in memory of their own */
 	int64_t stamp;           /* what it says of its own time, 0 = nothing */
 	bool as_judged;          /* a heartbeat: it is still what its owner was judged by */
+	bool decided;            /* an ack: it says itself whose it is */
 	size_t together;         /* the first of a script call: items from it on that are in it */
 };
 

@@ -34,6 +34,8 @@ claim(void *ctx, const struct key_claim *claim)
 			o->owner = c;
 		return true;
 	}
+	if (!run_forced(o->reap->run) && holds_cover(&o->reap->holds, claim->id, run_now(o->reap->run)))
+		o->other_alive = true;
 	entry = roster_find(&o->reap->roster, claim->id);
 	if (entry != NULL && (entry->seen_now || entry->state == ROSTER_KNOWN ||
 	                         entry->state == ROSTER_AWAITED || entry->state == ROSTER_SUSPECT))

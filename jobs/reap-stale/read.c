@@ -1,9 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "batch.h"
-
 #include "coordination/record.h"
+
+/* A record that more others could own than that is left to its TTL. */
+#define OTHERS_MOST 16
 
 void
 deleter_give_up(struct deleter *d, struct item *item, const struct reply *r,
@@ -61,6 +64,16 @@ has_time(enum family f)
 	return f == FAMILY_SIGNAL || f == FAMILY_ACK || f == FAMILY_ACTIVITY;
 }
 
+/* Another that it may belong to lives, or may. */
+static void
+leave_uncertain(struct deleter *d, struct item *item)
+{
+	item->form = FORM_LEFT;
+	result_count(d->reap->result, "keys-of-uncertain-owner", 1);
+	log_event(LOG_LEVEL_DEBUG, "uncertain-owner", &item->key,
+	    "left: another that may own it lives");
+}
+
 static void
 read_record(struct deleter *d, struct item *item, struct bytes value)
 {
@@ -78,11 +91,11 @@ read_record(struct deleter *d, struct item *item, struct bytes value)
 		item->stamp = stamp.ms;
 	/* "ack:a:b" may be a's or a:b's; a value that names another of these decides. */
 	if (item->family == FAMILY_ACK && item->owner != NULL &&
-	    record_text(record, "coordinatorId", &names) &&
-	    !bytes_equal(names, item->owner->id) && key_may_belong(item->key, names) &&
-	    (item->owner = map_find(d->reap->candidates, names)) == NULL) {
-		item->form = FORM_LEFT;
-		result_count(d->reap->result, "keys-of-uncertain-owner", 1);
+	    record_text(record, "coordinatorId", &names) && key_may_belong(item->key, names)) {
+		item->decided = true;
+		if (!bytes_equal(names, item->owner->id) &&
+		    (item->owner = map_find(d->reap->candidates, names)) == NULL)
+			leave_uncertain(d, item);
 	}
 	record_free(record);
 }
@@ -185,11 +198,82 @@ on_pttl(void *ctx, size_t tag, const struct reply *r)
 	struct deleter *d = ctx;
 	struct item *item = &d->items[tag];
 
+	if (item->form == FORM_LEFT)
+		return;
 	if (!reply_integer(r, &item->pttl)) {
 		item->form = FORM_LEFT;
 		deleter_give_up(d, item, r, "read-failed", "PTTL");
 	} else if (item->pttl == -2)
 		gone(d, item);
+}
+
+/* The keys by which the others that ${item} may belong to would show that they live. */
+struct others {
+	const struct deleter *d;
+	const struct item *item;
+	struct buf keys[2 * OTHERS_MOST];
+	size_t n; /* of the others, also of those that found no room */
+};
+
+static bool
+note_other(void *ctx, const struct key_claim *claim)
+{
+	struct others *o = ctx;
+
+	/* Candidates have been looked at. */
+	if (bytes_equal(claim->id, o->item->owner->id) ||
+	    map_find(o->d->reap->candidates, claim->id) != NULL)
+		return true;
+	if (o->n < OTHERS_MOST) {
+		key_make(&o->keys[2 * o->n], FAMILY_HEARTBEAT, claim->id);
+		key_make(&o->keys[2 * o->n + 1], FAMILY_ACTIVITY, claim->id);
+	}
+	return ++o->n <= OTHERS_MOST;
+}
+
+static void
+on_others(void *ctx, size_t tag, const struct reply *r)
+{
+	struct deleter *d = ctx;
+	struct item *item = &d->items[tag];
+	int64_t there;
+
+	if (item->form == FORM_LEFT || item->decided)
+		return;
+	if (!reply_integer(r, &there)) {
+		item->form = FORM_LEFT;
+		deleter_give_up(d, item, r, "read-failed", "EXISTS");
+	} else if (there > 0)
+		leave_uncertain(d, item);
+}
+
+/* One that may belong to several goes only if none of them lives: also one that this run has not
+ * met, because it began to write after the first pass, or --coordinator made none. */
+static int
+look_at_others(struct deleter *d, size_t tag)
+{
+	struct item *item = &d->items[tag];
+	struct others o = { .d = d, .item = item };
+	struct bytes argv[1 + 2 * OTHERS_MOST] = { B("EXISTS") };
+	size_t argc = 1;
+	int outcome = 0;
+
+	if (item->owner == NULL || (item->family != FAMILY_ACK && item->family != FAMILY_IDEMPOTENCY))
+		return 0;
+	key_claims(item->key, note_other, &o);
+	if (o.n > OTHERS_MOST)
+		leave_uncertain(d, item);
+	for (size_t i = 0; o.n <= OTHERS_MOST && i < 2 * o.n; i++) {
+		argv[argc++] = buf_view(&o.keys[i]);
+		if (o.keys[i].failed)
+			outcome = no_memory(d);
+	}
+	if (argc > 1 && outcome == 0 &&
+	    client_add(d->reap->client, CLIENT_REPEAT, on_others, d, tag, argc, argv) != 0)
+		outcome = no_memory(d);
+	for (size_t i = 0; i < 2 * OTHERS_MOST; i++)
+		buf_free(&o.keys[i]);
+	return outcome;
 }
 
 int
@@ -219,5 +303,5 @@ deleter_offer(struct deleter *d, struct bytes key, enum family f, struct candida
 	    CLIENT_ADD(c, CLIENT_REPEAT, on_value, d, d->n - 1, B("GETRANGE"), item->key, B("0"),
 	        bytes_of_int(VALUE_MAX, max)) != 0)
 		return no_memory(d);
-	return 0;
+	return look_at_others(d, d->n - 1);
 }

@@ -198,12 +198,15 @@ ids_of(const struct map *set, size_t *n, struct error *e)
 bool
 survey_fell_unseen(const struct reap *r, const struct roster_entry *entry, int64_t stamp)
 {
+	/* Two runs within a beat of it have watched nothing. */
+	const int64_t watched = r->settings->escalate_dead.dead_after;
+
 	if (!entry->known)
 		return false;
 	if (entry->last_life != 0)
-		return entry->last_life >= entry->sight_before;
-	/* Met by one run so far: dead already then, by its stamp? Then this is the second look. */
-	return entry->first_sight >= entry->sight_before &&
+		return entry->sight_before - entry->last_life < watched;
+	/* Met before, and dead already then, by its stamp? Then this is the second look. */
+	return entry->sight_before - entry->first_sight < watched &&
 	    entry->first_sight - stamp <= r->settings->reap_stale.stale_after;
 }
 

@@ -135,8 +135,10 @@ reply_exit(const char *text)
 	static const char *const refused[] = { "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", NULL };
 	static const char *const unable[] = { "OOM", "MISCONF", "NOREPLICAS", NULL };
 
-	/* An ACL that refuses a command within a script has words of its own. */
-	if (any_word(text, refused) || strstr(text, "executing the script can't") != NULL)
+	/* An ACL that refuses a command within a script has words of its own: before Redis 7.2, and
+	 * since. */
+	if (any_word(text, refused) || strstr(text, "executing the script can't") != NULL ||
+	    strncmp(text, "ERR ACL failure in script", 25) == 0)
 		return EX_NOPERM;
 	if (any_word(text, unable) || reply_temporary(text) || reply_crowded(text))
 		return EX_UNAVAILABLE;

@@ -122,6 +122,10 @@ static const struct {
 	{ "NOAUTH Authentication required.", false, false, false, EX_NOPERM },
 	{ "WRONGPASS invalid username-password pair", false, false, false, EX_NOPERM },
 	{ "NOPERM this user has no permissions", false, false, false, EX_NOPERM },
+	{ "ERR Error running script (call to f_0): @user_script:1: @user_script: 1: The user executing "
+	  "the script can't run this command or subcommand", false, false, false, EX_NOPERM },
+	{ "ERR ACL failure in script: User u has no permissions to run the 'del' command script: 0, on "
+	  "@user_script:1.", false, false, false, EX_NOPERM },
 	{ "DENIED Redis is running in protected mode", false, false, false, EX_NOPERM },
 	{ "ERR max number of clients reached", false, false, true, EX_UNAVAILABLE },
 	{ "ERR max number of clients + cluster connections reached", false, false, true,

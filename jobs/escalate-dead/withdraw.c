@@ -17,7 +17,7 @@ struct replacement {
 	struct buf spawn;     /* empty if there is none */
 	struct buf record;    /* of its own escalation; the same */
 	struct buf heartbeat; /* the key */
-	bool runs;
+	bool runs;            /* its heartbeat or its activity is there */
 	struct error *e;
 	bool failed;
 };
@@ -43,18 +43,20 @@ static int
 look_at_replacement(struct coordinator *c, struct bytes spawn_key, struct replacement *p)
 {
 	struct client *client = c->job->client;
-	struct buf record = { 0 };
+	struct buf record = { 0 }, activity = { 0 };
 	bool failed;
 
 	key_make(&p->heartbeat, FAMILY_HEARTBEAT, buf_view(&c->ledger.new_id));
+	key_make(&activity, FAMILY_ACTIVITY, buf_view(&c->ledger.new_id));
 	key_make(&record, FAMILY_ESCALATION, buf_view(&c->ledger.new_id));
-	failed = p->heartbeat.failed || record.failed ||
+	failed = p->heartbeat.failed || activity.failed || record.failed ||
 	    CLIENT_ADD(client, CLIENT_REPEAT, on_replacement, p, 0, B("GET"), spawn_key) != 0 ||
 	    CLIENT_ADD(client, CLIENT_REPEAT, on_replacement, p, 1, B("EXISTS"),
-	        buf_view(&p->heartbeat)) != 0 ||
+	        buf_view(&p->heartbeat), buf_view(&activity)) != 0 ||
 	    CLIENT_ADD(client, CLIENT_REPEAT, on_replacement, p, 2, B("GET"),
 	        buf_view(&record)) != 0;
 	buf_free(&record);
+	buf_free(&activity);
 	if (failed) {
 		(void)client_drain(client);
 		return error_set(p->e, EX_SOFTWARE, "out of memory");
@@ -64,6 +66,16 @@ look_at_replacement(struct coordinator *c, struct bytes spawn_key, struct replac
 		return -1;
 	}
 	return p->failed ? -1 : 0;
+}
+
+/* Has any run seen the replacement? It began then, also if its heartbeat is late just now. */
+static bool
+was_seen(const struct coordinator *c)
+{
+	const struct roster_entry *entry = roster_find(&c->job->roster, buf_view(&c->ledger.new_id));
+
+	return entry != NULL && (entry->last_seen != 0 || entry->last_life != 0 ||
+	    entry->activity != 0);
 }
 
 /* Whom that one was handed on to itself, appended to ${out}. */
@@ -92,7 +104,9 @@ too_late(struct coordinator *c, const struct replacement *p, enum store_end end)
 	if (end == STORE_OTHER)
 		why = "another run is at it";
 	else if (end == STORE_ALIVE || p->runs)
-		why = "that one runs already: its heartbeat is there";
+		why = "that one runs already: its heartbeat or its activity is there";
+	else if (was_seen(c))
+		why = "that one has begun: a run has seen it";
 	else if (!moving && (end == STORE_SPAWN || p->spawn.n == 0))
 		why = "its spawn request has been taken or withdrawn";
 	else if (!moving && !ledger_spawn_pending(buf_view(&p->spawn)))

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from escalating import MINUTE, to_the_end
+from harness import differences, snapshot
 
 ROSTER = "coordkeep:roster"
 TIMES = (1, 2, 4, 6, 8, 9, 10)
@@ -84,3 +85,20 @@ def test_its_second_death_has_a_replacement_of_its_own(escalate, state, r, lives
     assert set(state.works()) == {f"coordinator:work:s:{first}:w1", f"coordinator:work:s:{second}:w2"}
     assert state.record("b")["newCoordinatorId"] == second
     assert escalate.json().exit == 0 and len(state.spawns()) == 2
+
+
+@pytest.mark.parametrize("seen", ["activity", "activity, by a run", "heartbeat, by a run"])
+def test_cancel_takes_nothing_from_a_replacement_that_has_begun(escalate, state, r, seen):
+    new = handed_on(escalate, state, "b")
+    if "activity" in seen:
+        r.set(f"coordinator:activity:{new}", json.dumps({"lastActivity": state.now()}), ex=600)
+    else:
+        state.heartbeat(new)
+    if "by a run" in seen:
+        escalate.json()
+        assert state.state(new) == "known"
+        r.delete(f"blocking:heartbeat:{new}", f"coordinator:activity:{new}")
+    before = snapshot(r)
+    done = escalate.json("--cancel", "b")
+    assert done.exit == 2 and done.finding_codes() == ["cancel-too-late"], done
+    assert differences(before, snapshot(r)) == []

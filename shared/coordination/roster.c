@@ -131,10 +131,9 @@ roster_observe(struct roster *r, struct bytes id, const struct sight *s)
 		return NULL;
 	if ((e = map_put(r->entries, id, &first)) == NULL)
 		return NULL;
-	if (first) {
+	/* Nobody has decided anything: ${since} stays 0, and what another run decides meanwhile stands. */
+	if (first)
 		e->first_sight = s->now;
-		e->since = s->now;
-	}
 	/* By when it was gone is told by the first look that found it gone, not by the last. */
 	left = !s->heartbeat && roster_left(e);
 	if (s->heartbeat)

@@ -44,7 +44,7 @@ struct roster_entry {
 	int64_t last_life;        /* 0 = no sign of life ever seen */
 	int64_t last_seen;        /* a heartbeat was there */
 	enum roster_state state;
-	int64_t since;            /* of the state */
+	int64_t since;            /* of the state; 0 = known since its first sight */
 	int64_t incarnation;      /* fixed when it became a suspect; 0 = not */
 	int64_t sight;            /* Redis ms of the last look, whatever it found; while roster_left,
 	                             of the first that found the heartbeat gone */

@@ -81,7 +81,7 @@ def test_round_trip(r, run):
     assert 0 <= KEEP - r.pttl(ROSTER) < 60_000
     e = stored(r)
     assert (e["sight"], e["since"], e["state"], e["expiry"], e["first"], e["life"], e["seen"]) == (
-        T, T, "known", T + 90_000, T, 0, T)
+        T, 0, "known", T + 90_000, T, 0, T)
     assert stored(r, "b:c")["heartbeat"] == "0" * 16 and stored(r, "b:c")["seen"] == 0
 
     second = run()
@@ -138,6 +138,19 @@ def test_a_state_that_another_run_set_is_kept(r, run):
     e = stored(r)
     assert (e["state"], e["since"], e["incarnation"], e["sight"]) == (
         "escalated", T + 30, T, T + 50)
+
+
+def test_a_first_sight_decides_nothing(r, run):
+    """Both met it for the first time; one of them has decided, before the other looked."""
+    a, b = run(), run()
+    a("load"), b("load")
+    b("see", "a", T, "x", 90_000)
+    b("state", "a", "suspect", T + 10)
+    b("save", KEEP)
+    a("see", "a", T + 50, "x", 89_950), a("save", KEEP)
+    e = stored(r)
+    assert (e["state"], e["since"], e["incarnation"], e["sight"], e["first"]) == (
+        "suspect", T + 10, T, T + 50, T)
 
 
 @pytest.mark.parametrize("loaded", [True, False])

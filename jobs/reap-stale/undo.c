@@ -83,11 +83,30 @@ restore(struct undo *u, const struct journal_entry *entry)
 	return 0;
 }
 
+static bool
+take_id(void *ctx, const struct key_claim *claim)
+{
+	*(struct bytes *)ctx = claim->id;
+	return false;
+}
+
+/* Whose it is: --all takes keys of no coordinator in particular, but most name theirs. */
+static struct bytes
+id_of(const struct journal_entry *entry)
+{
+	struct bytes id = entry->id;
+
+	if (id.n == 0 && key_claim_count(entry->key) == 1)
+		key_claims(entry->key, take_id, &id);
+	return id;
+}
+
 static int
 each(void *ctx, const struct journal_entry *entry)
 {
 	struct undo *u = ctx;
 	struct result *result = run_result(u->run);
+	const struct bytes id = id_of(entry);
 
 	if (u->failed != 0)
 		return -1;
@@ -111,7 +130,7 @@ each(void *ctx, const struct journal_entry *entry)
 	}
 	if (!entry->resulted)
 		result_count(result, "keys-cut-off", 1);
-	if (entry->id.n > 0 && map_put(u->ids, entry->id, NULL) == NULL)
+	if (id.n > 0 && map_put(u->ids, id, NULL) == NULL)
 		return error_set(u->error, EX_SOFTWARE, "out of memory");
 	if (run_dry(u->run)) {
 		u->restored++;
@@ -134,14 +153,15 @@ static int
 collect_id(void *ctx, const struct journal_entry *entry)
 {
 	struct undo *u = ctx;
+	const struct bytes id = id_of(entry);
 	bool added;
 
-	if (entry->id.n == 0)
+	if (id.n == 0)
 		return 0;
-	if (map_put(u->ids, entry->id, &added) == NULL)
+	if (map_put(u->ids, id, &added) == NULL)
 		return error_set(u->error, EX_SOFTWARE, "out of memory");
 	return added && !run_dry(u->run) ?
-	    hold_put(run_client(u->run), entry->id, run_now(u->run) + HOLD_MS, u->error) : 0;
+	    hold_put(run_client(u->run), id, run_now(u->run) + HOLD_MS, u->error) : 0;
 }
 
 static int

@@ -6,6 +6,9 @@
 #include "base/duration.h"
 #include "coordination/hold.h"
 
+/* A run that goes on looks so often whether it is to stop. */
+#define PAUSE_LOOK_MS 1000
+
 /* Connect. A run that changes nothing may as well look at a replica. */
 static int
 open_client(struct run *r, bool need_master, struct error *e)
@@ -74,6 +77,7 @@ check_pause(struct run *r, struct error *e)
 
 	if (r->options.read_only || r->job->read_only || r->options.command != COMMAND_RUN)
 		return 0;
+	r->pause_looked = clock_mono_ms();
 	if (pause_get(r->client, &paused, &reason, &left, e))
 		rc = -1;
 	else if (paused) {
@@ -95,6 +99,21 @@ check_pause(struct run *r, struct error *e)
 	buf_free(&reason);
 	buf_free(&text);
 	return rc;
+}
+
+bool
+run_pause_is_due(const struct run *r)
+{
+
+	return run_changes(r) && !r->options.in_pause && r->options.force == 0 &&
+	    clock_mono_ms() - r->pause_looked >= PAUSE_LOOK_MS;
+}
+
+int
+run_obey_pause(struct run *r, struct error *e)
+{
+
+	return run_pause_is_due(r) ? check_pause(r, e) : 0;
 }
 
 struct client *

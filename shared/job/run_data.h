@@ -35,6 +35,7 @@ struct run {
 	int code;                   /* the exit code; -1 = not yet known */
 	rlim_t core_limit;          /* the soft limit on core files at the start */
 	struct progress progress;
+	int64_t pause_looked;       /* mono ms of the last look at coordkeep:pause */
 };
 
 /* Does this run change state: does it need the lease, is it stopped by a pause? */
@@ -53,6 +54,11 @@ void run_release_leases(struct run *r);
 int run_retake_leases(struct run *r, struct error *e);
 /* Is it time for run_keep_lease()? */
 bool run_lease_is_due(const struct run *r);
+
+/* A pause that comes while a run goes on ends it: is it time to look, and -1 with EX_TEMPFAIL if
+ * there is one. Between batches. */
+bool run_pause_is_due(const struct run *r);
+int run_obey_pause(struct run *r, struct error *e);
 
 /* Read the config, --set and the like into r->settings. */
 int run_configure(struct run *r, struct error *e);

@@ -8,7 +8,7 @@
 #define PASSES 4 /* the first, and three more when the server moved */
 
 /* One run_scan: a pass is made of stretches. A stretch ends where the lease has
- * to be renewed: inside a page's exchange there is no place for that. */
+ * to be renewed or the pause to be looked at: inside a page's exchange there is no place for that. */
 struct pass {
 	struct run *r;
 	const char *match;
@@ -40,7 +40,7 @@ on_stop(void *ctx)
 		p->job_stopped = true;
 		return true;
 	}
-	return run_lease_is_due(p->r);
+	return run_lease_is_due(p->r) || run_pause_is_due(p->r);
 }
 
 static struct scan_result
@@ -84,7 +84,7 @@ run_pass(struct pass *p, uint64_t from, struct scan_result *result, struct error
 	p->page_stopped = p->job_stopped = false;
 	for (;;) {
 		memset(&part, 0, sizeof(part));
-		if (run_keep_lease(p->r, e) ||
+		if (run_keep_lease(p->r, e) || run_obey_pause(p->r, e) ||
 		    scan_run(p->r->client, &o, &callbacks, from, &part, e)) {
 			*result = sum(p, &part);
 			return -1;

@@ -167,6 +167,9 @@ pace(struct walk *w, size_t n)
 		if (w->call->stop != NULL && w->call->stop(w->call->ctx))
 			return true;
 	}
+	/* With a pattern most of what the server walked over is not on the page. */
+	if (w->o->match != NULL && n < (size_t)w->count)
+		n = (size_t)w->count;
 	w->due_us = now + (int64_t)n * 1000000 / w->o->max_keys_per_second;
 	return false;
 }

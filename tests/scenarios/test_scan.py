@@ -128,6 +128,14 @@ def test_a_limit_of_keys_per_second(server, r, mode):
     assert 0.7 < done.seconds < 60, done.seconds
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_limit_is_of_keys_that_the_server_walks_over(server, r, mode):
+    populate(r, 2000)
+    done = probe.run(server, "scan", mode, "rate=1000", "match=no-such*")
+    assert done.exit == 0 and done.keys() == [], done
+    assert 0.7 < done.seconds < 60, done.seconds
+
+
 def test_a_limit_does_not_keep_a_signal_waiting(server, r):
     populate(r, 1000)
     p = probe.start(server, "scan", "gentle", "rate=1", "count=10")

@@ -128,6 +128,17 @@ def test_each_db_has_its_own(server, r, job):
     assert fixer.run("-q").exit == 0 and not other.exists(KEY)
 
 
+def test_a_pause_that_comes_ends_it(r, job):
+    fill(r)
+    fixer = job("ttl-fixer")
+    run = fixer.start("--format", "json", config=SLOW)
+    wait_for(lambda: fixed(r) > 200, what="some keys are fixed")
+    assert fixer.run("--pause", "1h", "--reason", "incident").exit == 0
+    done = run.wait().parse()
+    assert done.exit == 75 and "incident" in done.json["error"], done
+    assert 200 <= done.count("ttl-set") < MANY and fixed(r) < MANY, done
+
+
 def test_dry_run_leaves_no_cursor(r, job):
     fill(r)
     fixer = job("ttl-fixer", SLOW)

@@ -66,6 +66,8 @@ bool batch_is_due(const struct item *item);
 bool batch_is_as_judged(const struct deleter *d, const struct item *item);
 /* Enter with its owner that it went (or, in a dry run, would). */
 void batch_note_deleted(struct item *item);
+/* Somebody else deleted it: a heartbeat that is gone is gone. */
+void batch_note_gone(struct item *item);
 /* Did a person ask to clean up after this one, alive or not? */
 bool batch_regardless(const struct deleter *d);
 /* It lives: nothing more of it goes. ${why} is for the log. */

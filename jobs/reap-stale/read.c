@@ -40,6 +40,7 @@ gone(struct deleter *d, struct item *item)
 {
 	item->form = FORM_LEFT;
 	result_count(d->reap->result, "keys-gone-meanwhile", 1);
+	batch_note_gone(item);
 }
 
 static int

@@ -33,7 +33,14 @@ batch_note_deleted(struct item *item)
 	if (item->owner == NULL)
 		return;
 	item->owner->deleted++;
-	item->owner->heartbeat_gone |= item->family == FAMILY_HEARTBEAT;
+	batch_note_gone(item);
+}
+
+void
+batch_note_gone(struct item *item)
+{
+	if (item->owner != NULL)
+		item->owner->heartbeat_gone |= item->family == FAMILY_HEARTBEAT;
 }
 
 bool

@@ -119,6 +119,13 @@ left_keys(const struct reap *r)
 	    result_get(r->result, "keys-changed-meanwhile");
 }
 
+/* Keys of which nobody can say that they are as this run wanted them. */
+static long long
+troubled_keys(const struct reap *r)
+{
+	return result_get(r->result, "unknown") + result_get(r->result, "failed");
+}
+
 /* What was left, and why. */
 static void
 say_left(struct reap *r)
@@ -153,6 +160,8 @@ say(struct reap *r, const struct sums *sums)
 			    (long long)sums->partly, sums->partly == 1 ? "was" : "were");
 	} else if (one != NULL)
 		result_say(r->result, "No key of %s is there that could be deleted", one);
+	else if (troubled_keys(r) > 0)
+		result_say(r->result, "No stale coordinator was cleaned up for certain: see the log");
 	else if (left_keys(r) > 0 || result_get(r->result, "coordinators-alive-after-all") > 0 ||
 	    result_has_finding(r->result, "value-too-large"))
 		result_say(r->result, "Nothing %swas deleted: see the counts and findings",
@@ -187,5 +196,6 @@ tell(struct reap *r, const char *why)
 	if (why != NULL)
 		result_say(r->result, "Cleanup did not end: %s", why);
 	else if (!run_dry(r->run) && !r->brake)
-		result_say(r->result, "Cleanup complete");
+		result_say(r->result, troubled_keys(r) > 0 ? "Cleanup ended, with trouble" :
+		    "Cleanup complete");
 }

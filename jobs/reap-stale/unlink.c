@@ -124,6 +124,7 @@ outcome_of(struct deleter *d, struct item *item, const struct reply *r)
 		return "changed";
 	default:
 		result_count(result, "keys-gone-meanwhile", 1);
+		batch_note_gone(item);
 		return "gone";
 	}
 }

@@ -188,3 +188,31 @@ def test_a_pause_and_another_run(r, job, heartbeat):
     assert differences(before, snapshot(r)) == []
     r.delete("coordkeep:lease:reap-stale")
     assert reap.run().exit == 0
+
+
+def test_what_is_not_known_is_no_success(r, job, proxy, heartbeat):
+    """All of it goes in one call, whose reply is lost."""
+    heartbeat("c0", age_ms=OLD, ttl=None)
+    r.set("blocking:state:c0", "x")
+
+    def cut(_, words):
+        return "cut-after" if words[0].upper() == b"EVALSHA" and b"blocking:state:c0" in words else None
+
+    proxy.on_command = cut
+    done = job("reap-stale", {**FAST, "redis": {"retries": 1}}, url=proxy.url).run()
+    assert done.exit != 0 and not r.exists("blocking:state:c0"), done
+    assert "No stale keys" not in done.stdout and "Cleanup complete" not in done.stdout, done
+
+
+def test_a_heartbeat_that_goes_meanwhile_is_gone(r, job, proxy, heartbeat):
+    heartbeat("c0", age_ms=OLD, ttl=None)
+    r.set("blocking:state:c0", "x")
+
+    def go(_, words):
+        if words[0].upper() == b"EVALSHA" and b"blocking:state:c0" in words:
+            r.delete("blocking:heartbeat:c0")
+
+    proxy.on_command = go
+    done = job("reap-stale", FAST, url=proxy.url).run()
+    assert done.exit == 0 and "Cleaned up 1 stale coordinators (1 keys)" in done.stdout, done
+    assert "not cleaned up whole" not in done.stdout and names(r) == [], done

@@ -55,6 +55,16 @@ evidence_hold_words(const struct coordinator *c, struct buf *out)
 	}
 }
 
+const char *
+evidence_departure(const struct coordinator *c)
+{
+
+	if (c->entry->last_seen == 0)
+		return "it was never seen, and its spawn request is gone";
+	return c->course == COURSE_RETIRE || roster_left(c->entry) ? "it shut down cleanly" :
+	    "it died when it owned no work";
+}
+
 bool
 evidence_taken_back(const struct coordinator *c)
 {

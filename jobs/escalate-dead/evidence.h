@@ -30,5 +30,7 @@ int64_t evidence_hold(const struct coordinator *c);
 void evidence_hold_words(const struct coordinator *c, struct buf *out);
 /* Was it taken back with --cancel, and has it shown nothing since? */
 bool evidence_taken_back(const struct coordinator *c);
+/* How one that is retired, or is to be, went: a sentence without its end. */
+const char *evidence_departure(const struct coordinator *c);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/duration.h"
 #include "coordination/keys.h"
+#include "evidence.h"
 #include "fields.h"
 #include "misnamed.h"
 #include "staying.h"
@@ -73,10 +74,8 @@ left_with_work(struct coordinator *c)
 	staying_findings(c);
 	if (n > 0)
 		result_finding(c->job->result, "left-with-work", SEVERITY_WARNING, c->id,
-		    "%s and %s %zu work item%s: escalate-dead --coordinator ID --force hands %s on",
-		    c->entry->last_seen != 0 ? "it shut down cleanly" : "it was never seen, its spawn request "
-		    "is gone,", c->entry->last_seen != 0 ? "still owns" : "it owns", n, n == 1 ? "" : "s",
-		    n == 1 ? "it" : "them");
+		    "%s, and it owns %zu work item%s: escalate-dead --coordinator ID --force hands %s on",
+		    evidence_departure(c), n, n == 1 ? "" : "s", n == 1 ? "it" : "them");
 }
 
 static void

@@ -170,8 +170,7 @@ silent_words(const struct coordinator *c, struct buf *out)
 		break;
 	case COURSE_RETIRE:
 	case COURSE_RETIRED:
-		buf_str(out, c->entry->last_seen != 0 ? "nothing: it shut down cleanly" :
-		    "nothing: it was never seen, and its spawn request is gone");
+		buf_printf(out, "nothing: %s", evidence_departure(c));
 		rest_words(c, "but it owns", out);
 		break;
 	case COURSE_ESCALATED:

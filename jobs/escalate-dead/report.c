@@ -142,6 +142,15 @@ report_metrics(struct escalate *x, const struct tally *t, int64_t awaited)
 	    run_dry(x->run) ? 0 : (double)result_get(r, "work-moved"));
 }
 
+/* Was it to be handed on, had it owned anything? */
+static bool
+is_idle_over(const struct coordinator *c)
+{
+
+	return (c->course == COURSE_SUSPECT || c->course == COURSE_ESCALATE) &&
+	    c->entry->state == ROSTER_RETIRED;
+}
+
 static void
 say_one(struct escalate *x, const struct coordinator *c)
 {
@@ -163,6 +172,12 @@ say_one(struct escalate *x, const struct coordinator *c)
 		result_say(x->result, "  %s: dead, silent for %s: %s to %.*s, %" PRId64 " work item%s "
 		    "moved", buf_cstr(&id), silence, dry ? "would be handed on" : "handed on",
 		    (int)again_told(c).n, again_told(c).p, c->moved, c->moved == 1 ? "" : "s");
+	else if (is_idle_over(c))
+		result_say(x->result, "  %s: dead, silent for %s, and it owned no work: %s (escalate_idle = "
+		    "no)", buf_cstr(&id), silence, dry ? "would be retired" : "retired");
+	else if (c->course == COURSE_RETIRE)
+		result_say(x->result, "  %s: %s (a clean shutdown)", buf_cstr(&id),
+		    dry ? "would be retired" : "retired");
 	else if (c->course == COURSE_SUSPECT) {
 		if (c->warnings < 0)
 			snprintf(warnings, sizeof(warnings), "its warning is no count");
@@ -210,7 +225,7 @@ is_listed(const struct coordinator *c)
 {
 
 	return c->escalated_now || c->course == COURSE_SUSPECT || c->course == COURSE_RECOVERED ||
-	    c->course == COURSE_RETIRE;
+	    c->course == COURSE_RETIRE || is_idle_over(c);
 }
 
 static void
@@ -241,7 +256,9 @@ say_named(struct escalate *x)
 		buf_str(&text, " is on hold, ");
 		evidence_hold_words(c, &text);
 		buf_str(&text, ": nothing is done (--force does it all the same)");
-	} else
+	} else if (c->course == COURSE_ESCALATE || c->course == COURSE_RESUME)
+		buf_str(&text, ": not handed on: the log says why");
+	else
 		buf_printf(&text, ": %s, nothing to do", course_name(c->course));
 	if (buf_cstr(&text) != NULL)
 		result_say(x->result, "%s", buf_cstr(&text));

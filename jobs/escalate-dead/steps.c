@@ -47,6 +47,8 @@ static bool
 settled(struct coordinator *c, bool *go)
 {
 	const struct facts facts = fields_facts(c);
+	/* A person who said --force was refused, then. */
+	const enum severity severity = facts.force > 0 ? SEVERITY_CRITICAL : SEVERITY_WARNING;
 
 	switch (c->ledger.stage) {
 	case LEDGER_MOVING:
@@ -58,14 +60,14 @@ settled(struct coordinator *c, bool *go)
 	case LEDGER_COMPLETE:
 		return !facts.life_since_record && facts.force == 0;
 	case LEDGER_UNREADABLE:
-		result_finding(c->job->result, "escalation-unreadable", SEVERITY_WARNING, c->id,
+		result_finding(c->job->result, "escalation-unreadable", severity, c->id,
 		    "coordinator:escalation: of a dead coordinator holds something that is no escalation "
 		    "record of it, or one that is finished for nobody: not handed on while it is there");
 		return true;
 	case LEDGER_FOREIGN:
 		if (!again_hopeless(c))
 			return false;
-		result_finding(c->job->result, "replacement-dead", SEVERITY_WARNING, c->id,
+		result_finding(c->job->result, "replacement-dead", severity, c->id,
 		    "the escalation record that another process left names %.*s, which is gone itself: not "
 		    "handed on while that record is there", (int)c->ledger.new_id.n, c->ledger.new_id.p);
 		return true;

@@ -219,7 +219,8 @@ def everybody(state, r, escalate):
     state.alive("living")
     state.silent("suspect")
     escalate.json()
-    state.roster("left", "retired", first=60 * MINUTE, life=50 * MINUTE, seen=50 * MINUTE)
+    state.roster("left", "retired", first=60 * MINUTE, life=50 * MINUTE, seen=50 * MINUTE,
+                 sight=50 * MINUTE - 20_000, expiry=50 * MINUTE - 90_000)
     state.roster("just-gone", first=60 * MINUTE, life=MINUTE, seen=MINUTE, expiry=MINUTE // 2)
     return successor("dead", int(state.entry("dead")[4]))
 

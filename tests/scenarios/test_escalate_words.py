@@ -117,3 +117,32 @@ def test_a_baseline_of_another_type(escalate, state, r):
     assert "WRONGTYPE" not in done.stderr and "RENAME" in done.stderr
     r.delete("coordkeep:baseline")
     assert escalate.json().exit == 0
+
+
+def test_one_that_died_idle_is_not_said_to_have_left(escalate, state):
+    idle = {"escalate-dead": {"escalate_idle": "no", "warning_interval": "0s"}}
+    state.silent("b")
+    for _ in range(2):
+        escalate.run(config=idle)
+    done = escalate.run(config=idle)
+    assert done.exit == 0 and "b: dead, silent for 5m, and it owned no work: retired" in done.stdout
+    assert "died when it owned no work" in escalate.run("--explain", "b").stdout
+    state.work("b", "late")
+    told = escalate.json(config=idle).findings()
+    assert [f["code"] for f in told] == ["left-with-work"] and "died when" in told[0]["text"], told
+
+
+def test_one_that_left_is_told_of_in_the_past_tense(escalate, state):
+    state.roster("b", first=60 * MINUTE, life=20_000, seen=20_000, expiry=-70_000, heartbeat=b"x")
+    done = escalate.run()
+    assert done.exit == 0 and "b: retired (a clean shutdown)" in done.stdout, done
+    assert "it shut down cleanly" in escalate.run("--explain", "b").stdout
+
+
+def test_a_force_that_cannot_be_obeyed_is_a_refusal(escalate, state, r):
+    state.silent("b")
+    state.work("b", "w")
+    r.set("coordinator:escalation:b", "garbage")
+    done = escalate.run("--coordinator", "b", "--force")
+    assert done.exit == 2 and "b: not handed on" in done.stdout, done
+    assert "nothing to do" not in done.stdout

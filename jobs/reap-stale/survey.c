@@ -103,43 +103,72 @@ on_pttl(void *ctx, size_t tag, const struct reply *r)
 		s->failed = reply_fail(r, &s->error, "reading a heartbeat's TTL");
 }
 
+/* The heartbeat ${key} of ${value} was met. */
 static void
-on_value(void *ctx, size_t tag, const struct reply *r)
+met(struct survey *s, struct bytes key, const struct look *l, struct bytes value)
 {
-	struct survey *s = ctx;
 	struct reap *reap = s->reap;
-	const struct bytes key = *(const struct bytes *)(uintptr_t)tag;
 	const int64_t now = run_now(reap->run);
-	struct sight sight = { .now = now, .heartbeat = true, .heartbeat_pttl = s->pttl };
+	const struct sight sight = { .now = now, .heartbeat = true, .heartbeat_pttl = l->pttl,
+		.heartbeat_bytes = value };
 	struct roster_entry *entry;
 	struct judgement j;
 	struct bytes id;
-	struct look l = { 0 };
 
-	/* Its PTTL was lost or came out of turn: the next run sees it. */
-	if (s->failed != 0 || s->pttl_of != tag)
-		return;
-	if (!look_heartbeat(s->pttl, r, &l)) {
-		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
-		return;
-	}
 	family_of(key, &id);
 	entry = roster_find(&reap->roster, id);
-	if (l.form == HEARTBEAT_ABSENT || (entry != NULL && entry->seen_now))
+	if (entry != NULL && entry->seen_now)
 		return;
 	reap->heartbeats++;
-	if (l.form == HEARTBEAT_READABLE && now - l.stamp > reap->oldest)
-		reap->oldest = now - l.stamp;
-	reply_string(r, &sight.heartbeat_bytes);
+	if (l->form == HEARTBEAT_READABLE && now - l->stamp > reap->oldest)
+		reap->oldest = now - l->stamp;
 	if ((entry = roster_observe(&reap->roster, id, &sight)) == NULL)
 		goto memory;
-	j = survey_judge(reap, entry, &l, now);
-	survey_oddities(reap, id, &l, &j);
+	j = survey_judge(reap, entry, l, now);
+	survey_oddities(reap, id, l, &j);
 	if ((j.verdict == VERDICT_STALE || j.confirmable) && map_put(s->doubts, id, NULL) == NULL)
 		goto memory;
 	return;
 memory:
 	s->failed = error_set(&s->error, EX_SOFTWARE, "out of memory");
+}
+
+/* It was empty: is it there, or did it expire between the two looks? */
+static void
+on_exists(void *ctx, size_t tag, const struct reply *r)
+{
+	struct survey *s = ctx;
+	const struct look l = { .form = HEARTBEAT_UNREADABLE, .why = "is empty", .pttl = TTL_NONE,
+		.digest = roster_digest(B("")) };
+	int64_t there;
+
+	if (s->failed != 0)
+		return;
+	if (!reply_integer(r, &there))
+		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
+	else if (there > 0)
+		met(s, *(const struct bytes *)(uintptr_t)tag, &l, B(""));
+}
+
+static void
+on_value(void *ctx, size_t tag, const struct reply *r)
+{
+	struct survey *s = ctx;
+	const struct bytes key = *(const struct bytes *)(uintptr_t)tag;
+	struct bytes value = B("");
+	struct look l = { 0 };
+
+	/* Its PTTL was lost or came out of turn: the next run sees it. */
+	if (s->failed != 0 || s->pttl_of != tag)
+		return;
+	if (!look_heartbeat(s->pttl, r, &l))
+		s->failed = reply_fail(r, &s->error, "reading a heartbeat");
+	else if (l.form == HEARTBEAT_ABSENT)
+		return;
+	else if (reply_string(r, &value) && value.n == 0)
+		(void)CLIENT_ADD(s->reap->client, CLIENT_REPEAT, on_exists, s, tag, B("EXISTS"), key);
+	else
+		met(s, key, &l, value);
 }
 
 static int

@@ -286,3 +286,20 @@ def test_real_coordinators_live_on(r, job, fleet):
         done = job("reap-stale", FAST).json()
         assert done.count("keys-deleted") == 0, done
     assert r.exists(*(f"blocking:heartbeat:{n}" for n in ("one", "two", "three"))) == 3
+
+
+def test_a_heartbeat_that_expires_between_two_looks_is_no_finding(r, job, proxy, heartbeat):
+    heartbeat("a")
+
+    def expire(_, words):
+        if words[0].upper() == b"GETRANGE" and words[1] == b"blocking:heartbeat:a":
+            r.delete("blocking:heartbeat:a")
+
+    proxy.on_command = expire
+    done = job("reap-stale", FAST, url=proxy.url).json()
+    assert done.exit == 0 and done.findings() == [], done
+    proxy.on_command = None
+    r.set("blocking:heartbeat:a", "")
+    done = job("reap-stale", FAST).json()
+    assert done.exit == 1 and done.finding_codes() == ["unreadable-heartbeat"], done
+    assert r.exists("blocking:heartbeat:a")

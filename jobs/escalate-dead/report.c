@@ -142,6 +142,14 @@ report_metrics(struct escalate *x, const struct tally *t, int64_t awaited)
 	    run_dry(x->run) ? 0 : (double)result_get(r, "work-moved"));
 }
 
+/* Did this run take back what had been begun? */
+static bool
+is_back(const struct coordinator *c)
+{
+
+	return c->withdrawn && c->entry->state == ROSTER_KNOWN;
+}
+
 /* Was it to be handed on, had it owned anything? */
 static bool
 is_idle_over(const struct coordinator *c)
@@ -162,7 +170,11 @@ say_one(struct escalate *x, const struct coordinator *c)
 	duration_human(c->judgement.silence, silence, sizeof(silence));
 	if (buf_cstr(&id) == NULL)
 		return;
-	if (steps_idle(c))
+	if (is_back(c))
+		result_say(x->result, "  %s: %s: its work %s its own again%s", buf_cstr(&id),
+		    c->ledger.by_person ? "taken back" : "shows life", dry ? "would be" : "is",
+		    c->left > 0 ? ", but not all of it" : "");
+	else if (steps_idle(c))
 		result_say(x->result, "  %s: nothing of what is left was moved", buf_cstr(&id));
 	else if (c->escalated_now && c->reopen)
 		result_say(x->result, "  %s: what was left %s to %.*s, %" PRId64 " work item%s moved",
@@ -224,7 +236,7 @@ static bool
 is_listed(const struct coordinator *c)
 {
 
-	return c->escalated_now || c->course == COURSE_SUSPECT || c->course == COURSE_RECOVERED ||
+	return c->escalated_now || is_back(c) || c->course == COURSE_SUSPECT || c->course == COURSE_RECOVERED ||
 	    c->course == COURSE_RETIRE || is_idle_over(c);
 }
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from escalating import MINUTE, to_the_end
+from escalating import MINUTE, QUICK, to_the_end
 
 
 def verdict(escalate, ident):
@@ -146,3 +146,21 @@ def test_a_force_that_cannot_be_obeyed_is_a_refusal(escalate, state, r):
     done = escalate.run("--coordinator", "b", "--force")
     assert done.exit == 2 and "b: not handed on" in done.stdout, done
     assert "nothing to do" not in done.stdout
+
+
+def test_one_that_came_back_in_the_middle_is_told_of(job, proxy, state, r):
+    state.silent("b")
+    key = state.work("b", "w")
+    escalate = job("escalate-dead", QUICK, url=proxy.url)
+    to_the_end(escalate, 2)
+    back = []
+
+    def beat(_, words):
+        if words[0].upper() == b"EVALSHA" and len(words) == 17 and not back:
+            back.append(1)
+            state.heartbeat("b")
+
+    proxy.on_command = beat
+    done = escalate.run()
+    assert back and done.exit == 0 and r.exists(key) and not state.spawns(), done
+    assert "b: shows life: its work is its own again" in done.stdout, done

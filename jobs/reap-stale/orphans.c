@@ -31,8 +31,9 @@ orphans_new(struct reap *r, struct error *e)
 {
 	struct orphans *o = calloc(1, sizeof *o);
 
-	if (o == NULL || (o->ids = map_new(sizeof(struct orphan))) == NULL) {
-		free(o);
+	if (o == NULL || (o->ids = map_new(sizeof(struct orphan))) == NULL ||
+	    (o->offered = map_new(0)) == NULL) {
+		orphans_free(o);
 		error_set(e, EX_SOFTWARE, "out of memory");
 		return NULL;
 	}
@@ -50,6 +51,7 @@ orphans_free(struct orphans *o)
 	if (o == NULL)
 		return;
 	map_free(o->ids, free_orphan);
+	map_free(o->offered, NULL);
 	free(o);
 }
 
@@ -234,6 +236,7 @@ static int
 offer(struct orphans *o, struct bytes id, const struct orphan *orphan, struct error *e)
 {
 	struct candidate *c;
+	bool first;
 
 	if (!run_forced(o->reap->run) && holds_cover(&o->reap->holds, id, run_now(o->reap->run)))
 		return 0;
@@ -242,12 +245,16 @@ offer(struct orphans *o, struct bytes id, const struct orphan *orphan, struct er
 	c->verdict = "orphan";
 	c->pttl = TTL_NONE;
 	c->orphan = true;
-	for (const struct orphan_key *k = orphan->list; k != NULL; k = k->next)
-		if (deleter_offer(o->reap->deleter, (struct bytes){ k->bytes, k->n }, k->family, c) != 0 ||
-		    deleter_full(o->reap->deleter)) {
-			if (deleter_flush(o->reap->deleter, e) != 0)
-				return -1;
-		}
+	for (const struct orphan_key *k = orphan->list; k != NULL; k = k->next) {
+		const struct bytes key = { k->bytes, k->n };
+
+		if (map_put(o->offered, key, &first) == NULL)
+			return error_set(e, EX_SOFTWARE, "out of memory");
+		if (first && (deleter_offer(o->reap->deleter, key, k->family, c) != 0 ||
+		                 deleter_full(o->reap->deleter)) &&
+		    deleter_flush(o->reap->deleter, e) != 0)
+			return -1;
+	}
 	return 0;
 }
 

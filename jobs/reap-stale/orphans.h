@@ -27,6 +27,7 @@ struct orphan {
 struct orphans {
 	struct reap *reap;
 	struct map *ids;
+	struct map *offered; /* a set of keys: what belongs to two of them goes once */
 	int64_t pttl;
 	size_t pttl_of;
 	int64_t untracked;

@@ -213,7 +213,8 @@ struct others {
 	const struct deleter *d;
 	const struct item *item;
 	struct buf keys[2 * OTHERS_MOST];
-	size_t n; /* of the others, also of those that found no room */
+	size_t n;  /* of the others, also of those that found no room */
+	bool held; /* one of them is on hold */
 };
 
 static bool
@@ -221,6 +222,8 @@ note_other(void *ctx, const struct key_claim *claim)
 {
 	struct others *o = ctx;
 
+	o->held |= !run_forced(o->d->reap->run) &&
+	    holds_cover(&o->d->reap->holds, claim->id, run_now(o->d->reap->run));
 	/* Candidates have been looked at. */
 	if (bytes_equal(claim->id, o->item->owner->id) ||
 	    map_find(o->d->reap->candidates, claim->id) != NULL)
@@ -262,9 +265,9 @@ look_at_others(struct deleter *d, size_t tag)
 	if (item->owner == NULL || (item->family != FAMILY_ACK && item->family != FAMILY_IDEMPOTENCY))
 		return 0;
 	key_claims(item->key, note_other, &o);
-	if (o.n > OTHERS_MOST)
+	if (o.n > OTHERS_MOST || o.held)
 		leave_uncertain(d, item);
-	for (size_t i = 0; o.n <= OTHERS_MOST && i < 2 * o.n; i++) {
+	for (size_t i = 0; item->form != FORM_LEFT && i < 2 * o.n; i++) {
 		argv[argc++] = buf_view(&o.keys[i]);
 		if (o.keys[i].failed)
 			outcome = no_memory(d);

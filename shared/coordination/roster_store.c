@@ -160,7 +160,7 @@ saved(void *ctx, size_t tag, const struct reply *r)
 	int64_t one;
 
 	(void)tag;
-	if (!b->failed && !reply_integer(r, &one)) {
+	if (!b->failed && r != NULL && !reply_integer(r, &one)) {
 		b->failed = true;
 		(void)reply_fail(r, b->e, "saving %s", ROSTER_KEY);
 	}
@@ -172,8 +172,8 @@ await(struct client *c, struct batch *b, size_t left)
 {
 	while (client_pending(c) > left)
 		if (client_step(c) != 0) {
-			if (!b->failed)
-				*b->e = *client_error(c);
+			/* The cause, not that a reply is missing for it. */
+			*b->e = *client_error(c);
 			b->failed = true;
 		}
 	return b->failed ? -1 : 0;

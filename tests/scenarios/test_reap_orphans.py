@@ -113,3 +113,22 @@ def test_an_ack_whose_owner_is_uncertain(r, job):
     done = job("reap-stale", reaping()).json()
     assert done.count("keys-of-uncertain-owner") == 1 and done.count("orphans") == 0, done
     assert differences(before, snapshot(r)) == []
+
+
+def test_what_two_of_them_own_goes_once_and_comes_back_for_both(r, job, now_ms):
+    key = f"blocking:idempotency:o4:o5:t:1:{now_ms() - OLD}"
+    r.set(key, 1)
+    before = snapshot(r)
+    reap = job("reap-stale", reaping())
+    reap.run()
+    later(r, 1100)
+    assert reap.json("-n").count("keys-to-delete") == 1
+    done = reap.json()
+    assert done.exit == 0 and done.count("keys-deleted") == 1, done
+    assert done.count("keys-gone-meanwhile") == 0 and not r.exists(key), done
+    undone = reap.json("--undo", reap.journals()[-1])
+    assert undone.exit == 0 and undone.count("keys-cut-off") == 0, undone
+    for _ in range(2):
+        later(r, 1100)
+        assert reap.json().exit in (0, 1)
+    assert differences(before, snapshot(r)) == []

@@ -51,12 +51,15 @@ census_take(struct client *c, const struct roster *roster, const struct baseline
 	*census = (struct census){ 0 };
 	while (outcome == 0 && map_next(roster->entries, &at, &id, &value)) {
 		const struct roster_entry *entry = value;
-		const bool known = before != NULL && entry->known &&
-		    entry->first_sight <= before->at && entry->last_seen >= before->began &&
+		const bool was_alive = before != NULL && entry->known &&
+		    entry->first_sight <= before->at && entry->last_seen >= before->began;
+		const bool known = was_alive &&
 		    (entry->state == ROSTER_KNOWN || entry->state == ROSTER_SUSPECT);
 
 		if (known)
 			census->known++;
+		else if (was_alive && entry->since > before->at && !entry->seen_now)
+			census->over++;
 		/* An activity record alone is no heartbeat: it outlives its writer by minutes. */
 		if (entry->seen_now && entry->heartbeat != 0) {
 			census->alive++;
@@ -84,6 +87,7 @@ census_judge(const struct census *census, struct client *c, const struct baselin
     int64_t now, int64_t restart_grace_ms, int mass_loss, int64_t roster_keep_ms)
 {
 	const struct server_info *server = client_server(c);
+	struct baseline expected;
 	const struct brake_limits l = {
 		.restart_grace = restart_grace_ms,
 		.mass_loss = mass_loss,
@@ -92,7 +96,11 @@ census_judge(const struct census *census, struct client *c, const struct baselin
 	const bool restarted = before != NULL && strcmp(before->run_id, server->run_id) != 0 &&
 	    server->uptime_s * 1000 < restart_grace_ms;
 
-	return brake_judge(before, server->run_id, server->uptime_s * 1000, server->evicted_keys,
+	if (before != NULL) {
+		expected = *before;
+		expected.alive -= census->over;
+	}
+	return brake_judge(before != NULL ? &expected : NULL, server->run_id, server->uptime_s * 1000, server->evicted_keys,
 	    census->known, census->gone + (restarted ? census->silent : census->fell),
 	    census->left < census->came ? census->left : census->came,
 	    census->alive - census->silent, now, &l);

@@ -251,6 +251,25 @@ def test_a_clean_shutdown_is_not_forgotten_while_the_brake_is_on(escalate, state
     assert r.exists(kept)
 
 
+def test_one_that_a_person_handed_on_is_not_missed(server, escalate, state, r):
+    """Of the others nothing is the less known for it."""
+    history(escalate, state, r)
+    state.work("c3", "w")
+    kept = {k: (r.dump(k), max(r.pttl(k), 0)) for k in r.scan_iter()}
+    server.restart()
+    fresh = State(server.client())
+    for key, (value, ttl) in kept.items():
+        if key not in (b"blocking:heartbeat:c3", b"blocking:heartbeat:c4"):
+            fresh.r.restore(key, ttl, value)
+    braked(escalate.json(), 2, 10)
+    done = escalate.json("--override-brake", "--coordinator", "c3", "--force")
+    assert done.count("escalated") == 1, done
+    braked(escalate.json(), 1, 9)
+    fresh.heartbeat("c4", n=3)
+    done = escalate.json()
+    assert done.exit == 0 and done.findings() == [], done
+
+
 def test_who_does_not_come_back_with_the_others_has_crashed(escalate, state, r):
     """What took all heartbeats away at once was none of their owners."""
     replaced(escalate, state, r, left=10, others=0)

@@ -85,6 +85,22 @@ note_given(struct row *row, struct bytes key)
 	buf_free(&shown);
 }
 
+/* The command was sent again after its reply was lost, and did nothing: had it been done before? */
+static void
+on_given_before(void *ctx, size_t tag, const struct reply *r)
+{
+	struct row *row = ctx;
+	struct bytes key = key_of(tag);
+	int64_t left;
+
+	if (!reply_integer(r, &left))
+		write_failed(row->fixer, key, r, "PTTL");
+	else if (left >= 0)
+		note_given(row, key);
+	else
+		write_skipped(row->fixer, key, "expired");
+}
+
 static void
 on_given(void *ctx, size_t tag, const struct reply *r)
 {
@@ -96,6 +112,9 @@ on_given(void *ctx, size_t tag, const struct reply *r)
 		write_failed(row->fixer, key, r, "EXPIRE NX");
 	else if (done == 1)
 		note_given(row, key);
+	else if (client_was_resent(row->fixer->client))
+		(void)CLIENT_ADD(row->fixer->client, CLIENT_REPEAT, on_given_before, row, tag, B("PTTL"),
+		    key);
 	else
 		write_skipped(row->fixer, key, "expired or got a TTL");
 }

@@ -78,6 +78,12 @@ client_was_sent(const struct client *c)
 	return !c->unsent;
 }
 
+bool
+client_was_resent(const struct client *c)
+{
+	return c->resent;
+}
+
 size_t
 client_pending(const struct client *c)
 {

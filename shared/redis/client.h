@@ -103,6 +103,9 @@ typedef void client_fn(void *ctx, size_t tag, const struct reply *r);
 
 /* In a callback that got NULL: was the command sent, so that it may have been carried out? */
 bool client_was_sent(const struct client *c);
+/* In a callback: was the command sent more than once, since a connection was lost before its reply?
+ * What it finds done it may have done itself. */
+bool client_was_resent(const struct client *c);
 
 /* Queue a command of ${argc} arguments (copied). It is sent by client_step, or before where many
  * are queued. -1 without memory; the next client_step then fails too, so that

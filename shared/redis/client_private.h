@@ -28,6 +28,7 @@ struct client {
 	bool full;                  /* the kernel took no more: nothing is pushed before a reply */
 	bool yield;                 /* hand out no further reply in this step */
 	bool giving_up;             /* callbacks get NULL and may add nothing */
+	bool resent;                /* the command whose callback runs was sent more than once */
 	bool unsent;                /* the command whose callback gets NULL was never sent whole */
 	bool no_memory;             /* a command could not be queued */
 	bool moved;

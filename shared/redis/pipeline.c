@@ -17,6 +17,7 @@ answer(struct client *c, const struct command *command, struct reply *r)
 
 	c->handed++;
 	c->keep = false;
+	c->resent = command->resent;
 	c->mark = command->mark;
 	if (command->fn != NULL)
 		command->fn(command->ctx, command->tag, r);

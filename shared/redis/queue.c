@@ -209,6 +209,7 @@ queue_unsend(struct queue *q)
 			c->length = 0;
 			lost++;
 		} else {
+			c->resent |= n > 0 && from + n <= q->sent;
 			memmove(q->bytes + to, q->bytes + from, n);
 			to += n;
 		}

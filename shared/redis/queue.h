@@ -21,7 +21,8 @@ struct command {
 	size_t *mark;                /* counts the unanswered commands of one page, or NULL */
 	const struct script *script; /* sent as EVALSHA: NOSCRIPT is met with EVAL, or NULL */
 	enum client_repeat repeat;
-	int attempts;                /* temporary error replies so far */
+	short attempts;              /* temporary error replies so far */
+	bool resent;                 /* it was sent before, whole, and the reply was lost */
 };
 
 struct queue {

@@ -140,10 +140,11 @@ END_TEST
 START_TEST(behaves_like_its_model)
 {
 	enum { MAX = 400 };
-	struct { size_t tag, size; bool once, lost, sent; } model[MAX];
+	struct { size_t tag, size; bool once, lost, resent; } model[MAX];
 	unsigned seed = (unsigned)time(NULL) + (unsigned)_i;
 	size_t first = 0, n = 0, next = 0, step, i, lost;
 	struct queue q = { 0 };
+	struct command popped;
 	struct bytes raw;
 	char word[400];
 
@@ -158,7 +159,7 @@ START_TEST(behaves_like_its_model)
 			model[first + n].tag = next;
 			model[first + n].size = 8 + (size_t)rand() % 390;
 			model[first + n].once = rand() % 2 == 0;
-			model[first + n].lost = model[first + n].sent = false;
+			model[first + n].lost = model[first + n].resent = false;
 			memcpy(word, &next, sizeof(next));
 			push1(&q, model[first + n].once ? CLIENT_ONCE : CLIENT_REPEAT, next,
 			    (struct bytes){ word, model[first + n].size });
@@ -171,7 +172,9 @@ START_TEST(behaves_like_its_model)
 		case 5: case 6:
 			if (n == 0 || !queue_first_sent(&q))
 				break;
-			ck_assert_uint_eq(queue_pop(&q, &raw).tag, model[first].tag);
+			popped = queue_pop(&q, &raw);
+			ck_assert_uint_eq(popped.tag, model[first].tag);
+			ck_assert_int_eq(popped.resent, model[first].resent);
 			ck_assert_int_eq(raw.n == 0, model[first].lost);
 			if (raw.n > 0) {
 				i = bytes_find(raw, '\n', bytes_find(raw, '\n', 0) + 1) + 1;
@@ -191,7 +194,8 @@ START_TEST(behaves_like_its_model)
 				if (!model[i].lost && model[i].once && raw.n <= q.sent) {
 					model[i].lost = true;
 					lost++;
-				}
+				} else if (!model[i].lost && raw.n <= q.sent)
+					model[i].resent = true;
 			}
 			ck_assert_uint_eq(queue_unsend(&q), lost);
 		}

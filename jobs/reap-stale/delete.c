@@ -5,9 +5,6 @@
 
 #include "coordination/payload.h"
 
-/* In gentle mode so many calls, a page of values, are under way at most. */
-#define GENTLE_CALLS 6
-
 struct deleter *
 deleter_new(struct reap *r, struct error *e)
 {
@@ -158,7 +155,7 @@ delete_batch(struct deleter *d, int64_t now, struct error *e)
 			together++;
 		if (unlink_queue(d, first, together) != 0)
 			outcome = error_set(e, EX_SOFTWARE, "out of memory");
-		else if (gentle && client_pending(c) >= GENTLE_CALLS && (outcome = client_drain(c)) != 0)
+		else if (gentle && (outcome = client_drain(c)) != 0) /* one at a time */
 			*e = *client_error(c);
 	}
 	/* In any case: the callbacks need the items. And the results need no fsync of their own: an

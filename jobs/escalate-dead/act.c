@@ -80,19 +80,11 @@ recover(struct coordinator *c, struct error *e)
 	return 0;
 }
 
-/* Is there what a sign of life ends? */
-static bool
-is_recovered(const struct coordinator *c)
-{
-	const struct field *warning = &c->fields[FIELD_WARNING];
-
-	return (c->was.known && c->was.state == ROSTER_SUSPECT) || (warning->there && !warning->odd);
-}
-
 static int
 settle(struct coordinator *c, bool *suspects, struct error *e)
 {
 	struct result *result = c->job->result;
+	const struct facts facts = fields_facts(c);
 
 	switch (c->course) {
 	case COURSE_RECOVERED:
@@ -121,7 +113,7 @@ settle(struct coordinator *c, bool *suspects, struct error *e)
 		}
 		break;
 	case COURSE_RESURRECTED:
-		if (is_recovered(c) && recover(c, e) != 0)
+		if (course_recovers(&facts) && recover(c, e) != 0)
 			return -1;
 		become(c, ROSTER_ESCALATED);
 		/* Its next death is another one, also if no run sees its heartbeat change. */
@@ -132,7 +124,7 @@ settle(struct coordinator *c, bool *suspects, struct error *e)
 		become(c, ROSTER_ESCALATED);
 		break;
 	case COURSE_BACK:
-		if (is_recovered(c) && recover(c, e) != 0)
+		if (course_recovers(&facts) && recover(c, e) != 0)
 			return -1;
 		become(c, ROSTER_KNOWN);
 		break;

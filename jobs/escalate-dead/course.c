@@ -54,6 +54,13 @@ course_keeps_work(enum course c)
 	}
 }
 
+bool
+course_recovers(const struct facts *f)
+{
+
+	return f->was_suspect || (f->warning && !f->warning_odd);
+}
+
 static enum course
 of_living(const struct facts *f)
 {
@@ -69,9 +76,7 @@ of_living(const struct facts *f)
 		return COURSE_RESURRECTED;
 	if (f->state == ROSTER_ESCALATED)
 		return COURSE_BACK;
-	/* The second half: a run that was killed can have left one of ours, and one that was set by hand
-	 * would be carried out on the day on which its heartbeat is late. */
-	if (f->was_suspect || (f->warning && !f->warning_odd))
+	if (course_recovers(f))
 		return COURSE_RECOVERED;
 	return f->verdict == VERDICT_UNREADABLE ? COURSE_UNREADABLE : COURSE_ALIVE;
 }

@@ -58,6 +58,9 @@ enum course {
 };
 
 enum course course_of(const struct facts *f);
+/* Is there what a sign of life ends: a suspicion, or a warning, also one that was left by a run that
+ * was killed or set by hand, which would be carried out on the day on which its heartbeat is late? */
+bool course_recovers(const struct facts *f);
 const char *course_name(enum course c);
 /* Does something of it lie in the way of expiry: is its work to be kept? */
 bool course_keeps_work(enum course c);

@@ -236,8 +236,8 @@ static bool
 is_listed(const struct coordinator *c)
 {
 
-	return c->escalated_now || is_back(c) || c->course == COURSE_SUSPECT || c->course == COURSE_RECOVERED ||
-	    c->course == COURSE_RETIRE || is_idle_over(c);
+	return c->escalated_now || is_back(c) || is_idle_over(c) || c->course == COURSE_SUSPECT ||
+	    c->course == COURSE_RECOVERED || c->course == COURSE_RETIRE;
 }
 
 static void

@@ -101,6 +101,77 @@ read_record(struct deleter *d, struct item *item, struct bytes value)
 	record_free(record);
 }
 
+/* The keys by which the others that ${item} may belong to would show that they live. */
+struct others {
+	const struct deleter *d;
+	const struct item *item;
+	struct buf keys[2 * OTHERS_MOST];
+	size_t n;  /* of the others, also of those that found no room */
+	bool held; /* one of them is on hold */
+};
+
+static bool
+note_other(void *ctx, const struct key_claim *claim)
+{
+	struct others *o = ctx;
+
+	o->held |= !run_forced(o->d->reap->run) &&
+	    holds_cover(&o->d->reap->holds, claim->id, run_now(o->d->reap->run));
+	/* Candidates have been looked at. */
+	if (bytes_equal(claim->id, o->item->owner->id) ||
+	    map_find(o->d->reap->candidates, claim->id) != NULL)
+		return true;
+	if (o->n < OTHERS_MOST) {
+		key_make(&o->keys[2 * o->n], FAMILY_HEARTBEAT, claim->id);
+		key_make(&o->keys[2 * o->n + 1], FAMILY_ACTIVITY, claim->id);
+	}
+	return ++o->n <= OTHERS_MOST;
+}
+
+static void
+on_others(void *ctx, size_t tag, const struct reply *r)
+{
+	struct deleter *d = ctx;
+	struct item *item = &d->items[tag];
+	int64_t there;
+
+	if (item->form == FORM_LEFT)
+		return;
+	if (!reply_integer(r, &there)) {
+		item->form = FORM_LEFT;
+		deleter_give_up(d, item, r, "read-failed", "EXISTS");
+	} else if (there > 0)
+		leave_uncertain(d, item);
+}
+
+/* Now that it has been read: one that may belong to several, and does not say whose it is, goes only if none of them lives: also one that this run has not
+ * met, because it began to write after the first pass, or --coordinator made none. */
+static void
+look_at_others(struct deleter *d, size_t tag)
+{
+	struct item *item = &d->items[tag];
+	struct others o = { .d = d, .item = item };
+	struct bytes argv[1 + 2 * OTHERS_MOST] = { B("EXISTS") };
+	size_t argc = 1;
+	bool failed = false;
+
+	if (item->form == FORM_LEFT || item->decided || item->owner == NULL ||
+	    (item->family != FAMILY_ACK && item->family != FAMILY_IDEMPOTENCY))
+		return;
+	key_claims(item->key, note_other, &o);
+	if (o.n > OTHERS_MOST || o.held)
+		leave_uncertain(d, item);
+	for (size_t i = 0; item->form != FORM_LEFT && i < 2 * o.n; i++) {
+		argv[argc++] = buf_view(&o.keys[i]);
+		failed |= o.keys[i].failed;
+	}
+	if (failed || (argc > 1 && client_add(d->reap->client, CLIENT_REPEAT, on_others, d, tag, argc,
+	                   argv) != 0))
+		no_memory(d);
+	for (size_t i = 0; i < 2 * OTHERS_MOST; i++)
+		buf_free(&o.keys[i]);
+}
+
 /* A long value's time, after its DUMP. */
 static void
 on_long_value(void *ctx, size_t tag, const struct reply *r)
@@ -110,6 +181,7 @@ on_long_value(void *ctx, size_t tag, const struct reply *r)
 
 	if (d->items[tag].form == FORM_DUMP && reply_string(r, &value))
 		read_record(d, &d->items[tag], value);
+	look_at_others(d, tag);
 }
 
 static void
@@ -126,8 +198,11 @@ on_dump(void *ctx, size_t tag, const struct reply *r)
 		gone(d, item);
 	else if (!reply_string(r, &dump))
 		deleter_give_up(d, item, r, "read-failed", "DUMP");
-	else if (copy(d, dump, &item->bytes) == 0)
+	else if (copy(d, dump, &item->bytes) == 0) {
 		item->form = FORM_DUMP;
+		if (!has_time(item->family))
+			look_at_others(d, tag);
+	}
 }
 
 static void
@@ -182,6 +257,7 @@ on_value(void *ctx, size_t tag, const struct reply *r)
 		if (item->family == FAMILY_HEARTBEAT && item->owner != NULL)
 			item->as_judged = batch_is_as_judged(d, item);
 		read_record(d, item, value);
+		look_at_others(d, tag);
 		return;
 	}
 	if (!reply_string(r, &value) && (error == NULL || strncmp(error, "WRONGTYPE", 9) != 0)) {
@@ -199,85 +275,11 @@ on_pttl(void *ctx, size_t tag, const struct reply *r)
 	struct deleter *d = ctx;
 	struct item *item = &d->items[tag];
 
-	if (item->form == FORM_LEFT)
-		return;
 	if (!reply_integer(r, &item->pttl)) {
 		item->form = FORM_LEFT;
 		deleter_give_up(d, item, r, "read-failed", "PTTL");
 	} else if (item->pttl == -2)
 		gone(d, item);
-}
-
-/* The keys by which the others that ${item} may belong to would show that they live. */
-struct others {
-	const struct deleter *d;
-	const struct item *item;
-	struct buf keys[2 * OTHERS_MOST];
-	size_t n;  /* of the others, also of those that found no room */
-	bool held; /* one of them is on hold */
-};
-
-static bool
-note_other(void *ctx, const struct key_claim *claim)
-{
-	struct others *o = ctx;
-
-	o->held |= !run_forced(o->d->reap->run) &&
-	    holds_cover(&o->d->reap->holds, claim->id, run_now(o->d->reap->run));
-	/* Candidates have been looked at. */
-	if (bytes_equal(claim->id, o->item->owner->id) ||
-	    map_find(o->d->reap->candidates, claim->id) != NULL)
-		return true;
-	if (o->n < OTHERS_MOST) {
-		key_make(&o->keys[2 * o->n], FAMILY_HEARTBEAT, claim->id);
-		key_make(&o->keys[2 * o->n + 1], FAMILY_ACTIVITY, claim->id);
-	}
-	return ++o->n <= OTHERS_MOST;
-}
-
-static void
-on_others(void *ctx, size_t tag, const struct reply *r)
-{
-	struct deleter *d = ctx;
-	struct item *item = &d->items[tag];
-	int64_t there;
-
-	if (item->form == FORM_LEFT || item->decided)
-		return;
-	if (!reply_integer(r, &there)) {
-		item->form = FORM_LEFT;
-		deleter_give_up(d, item, r, "read-failed", "EXISTS");
-	} else if (there > 0)
-		leave_uncertain(d, item);
-}
-
-/* One that may belong to several goes only if none of them lives: also one that this run has not
- * met, because it began to write after the first pass, or --coordinator made none. */
-static int
-look_at_others(struct deleter *d, size_t tag)
-{
-	struct item *item = &d->items[tag];
-	struct others o = { .d = d, .item = item };
-	struct bytes argv[1 + 2 * OTHERS_MOST] = { B("EXISTS") };
-	size_t argc = 1;
-	int outcome = 0;
-
-	if (item->owner == NULL || (item->family != FAMILY_ACK && item->family != FAMILY_IDEMPOTENCY))
-		return 0;
-	key_claims(item->key, note_other, &o);
-	if (o.n > OTHERS_MOST || o.held)
-		leave_uncertain(d, item);
-	for (size_t i = 0; item->form != FORM_LEFT && i < 2 * o.n; i++) {
-		argv[argc++] = buf_view(&o.keys[i]);
-		if (o.keys[i].failed)
-			outcome = no_memory(d);
-	}
-	if (argc > 1 && outcome == 0 &&
-	    client_add(d->reap->client, CLIENT_REPEAT, on_others, d, tag, argc, argv) != 0)
-		outcome = no_memory(d);
-	for (size_t i = 0; i < 2 * OTHERS_MOST; i++)
-		buf_free(&o.keys[i]);
-	return outcome;
 }
 
 int
@@ -307,5 +309,5 @@ deleter_offer(struct deleter *d, struct bytes key, enum family f, struct candida
 	    CLIENT_ADD(c, CLIENT_REPEAT, on_value, d, d->n - 1, B("GETRANGE"), item->key, B("0"),
 	        bytes_of_int(VALUE_MAX, max)) != 0)
 		return no_memory(d);
-	return look_at_others(d, d->n - 1);
+	return 0;
 }

@@ -100,7 +100,8 @@ census_judge(const struct census *census, struct client *c, const struct baselin
 		expected = *before;
 		expected.alive -= census->over;
 	}
-	return brake_judge(before != NULL ? &expected : NULL, server->run_id, server->uptime_s * 1000, server->evicted_keys,
+	return brake_judge(before != NULL ? &expected : NULL, server->run_id,
+	    server->uptime_s * 1000, server->evicted_keys,
 	    census->known, census->gone + (restarted ? census->silent : census->fell),
 	    census->left < census->came ? census->left : census->came,
 	    census->alive - census->silent, now, &l);

@@ -15,9 +15,9 @@ struct census {
 	int64_t alive;  /* ids with a heartbeat now */
 	int64_t came;   /* of the alive: those that the last run did not know and that show life */
 	int64_t silent; /* of the alive: those that are stale; the caller's to fill in */
+	int64_t fell;   /* of the silent: those that showed life when the last run looked; so is this */
 	int64_t over;   /* ids known to be alive then that were retired, handed on or reaped since, and
 	                   have no heartbeat: nobody misses them */
-	int64_t fell;   /* of the silent: those that showed life when the last run looked; so is this */
 };
 
 /**

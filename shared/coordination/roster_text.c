@@ -63,7 +63,8 @@ parse_digest(struct bytes s, uint64_t *digest)
 		return false;
 	*digest = 0;
 	for (i = 0; i < s.n; i++) {
-		if ((digit = bytes_hex_digit(s.p[i])) < 0)
+		/* Our own lines are in lower case. */
+		if ((digit = bytes_hex_digit(s.p[i])) < 0 || (s.p[i] >= 'A' && s.p[i] <= 'F'))
 			return false;
 		*digest = *digest << 4 | (uint64_t)digit;
 	}

@@ -71,9 +71,24 @@ def test_one_that_began_after_the_first_pass(r, job, proxy, heartbeat, now_ms):
 def test_an_ack_that_says_whose_it_is(r, job, heartbeat):
     dead(r, heartbeat)
     heartbeat("dead:x")
-    r.set("blocking:ack:dead:x:y", json.dumps({"coordinatorId": "dead", "timestamp": 1}), ex=3600)
+    keys = ["blocking:ack:dead:x:y", "blocking:ack:dead" + ":m" * 40]
+    for key in keys:
+        r.set(key, json.dumps({"coordinatorId": "dead", "timestamp": 1}), ex=3600)
     assert job("reap-stale", FAST).run("--coordinator", "dead").exit == 0
-    assert not r.exists("blocking:ack:dead:x:y")
+    assert not r.exists(*keys)
+
+
+def test_records_that_are_no_short_strings(r, job, heartbeat):
+    dead(r, heartbeat)
+    heartbeat("dead:x")
+    r.hset("blocking:ack:dead:x", "f", "v")
+    r.set("blocking:ack:dead:x:y", "v" * 100_000)
+    r.hset("blocking:idempotency:dead:x:r:t:1:1", "f", "v")
+    r.set("blocking:idempotency:dead:x:s:t:1:1", "v" * 100_000)
+    r.hset("blocking:ack:dead:gone", "f", "v")
+    done = job("reap-stale", FAST).json("--coordinator", "dead")
+    assert done.exit == 0 and done.count("keys-of-uncertain-owner") == 4, done
+    assert len(r.keys("*:dead:x*")) == 5 and not r.exists("blocking:ack:dead:gone"), done
 
 
 def test_a_record_of_one_on_hold(r, job, heartbeat, now_ms):

@@ -34,7 +34,7 @@ claim(void *ctx, const struct key_claim *claim)
 			o->owner = c;
 		return true;
 	}
-	if (!run_forced(o->reap->run) && holds_cover(&o->reap->holds, claim->id, run_now(o->reap->run)))
+	if (reap_is_held(o->reap, claim->id))
 		o->other_alive = true;
 	entry = roster_find(&o->reap->roster, claim->id);
 	if (entry != NULL && (entry->seen_now || entry->state == ROSTER_KNOWN ||

@@ -238,7 +238,7 @@ offer(struct orphans *o, struct bytes id, const struct orphan *orphan, struct er
 	struct candidate *c;
 	bool first;
 
-	if (!run_forced(o->reap->run) && holds_cover(&o->reap->holds, id, run_now(o->reap->run)))
+	if (reap_is_held(o->reap, id))
 		return 0;
 	if ((c = reap_candidate(o->reap, id, e)) == NULL)
 		return -1;

@@ -115,8 +115,7 @@ note_other(void *ctx, const struct key_claim *claim)
 {
 	struct others *o = ctx;
 
-	o->held |= !run_forced(o->d->reap->run) &&
-	    holds_cover(&o->d->reap->holds, claim->id, run_now(o->d->reap->run));
+	o->held |= reap_is_held(o->d->reap, claim->id);
 	/* Candidates have been looked at. */
 	if (bytes_equal(claim->id, o->item->owner->id) ||
 	    map_find(o->d->reap->candidates, claim->id) != NULL)

@@ -12,6 +12,12 @@ reap_is_gentle(const struct reap *r)
 	return r->settings->scan.mode != SCAN_FAST;
 }
 
+bool
+reap_is_held(const struct reap *r, struct bytes id)
+{
+	return !run_forced(r->run) && holds_cover(&r->holds, id, run_now(r->run));
+}
+
 struct candidate *
 reap_candidate(struct reap *r, struct bytes id, struct error *e)
 {

@@ -65,6 +65,8 @@ struct reap {
 int reap_run(struct run *run, struct error *e);
 /* Is the server to be left alone between two exchanges? */
 bool reap_is_gentle(const struct reap *r);
+/* Is ${id} on hold, and does this run obey that? */
+bool reap_is_held(const struct reap *r, struct bytes id);
 /* The candidate ${id}, added if it is none yet. NULL with ${e}. */
 struct candidate *reap_candidate(struct reap *r, struct bytes id, struct error *e);
 

@@ -75,7 +75,7 @@ survey_condemn(struct reap *r, struct bytes id, const struct look *l, const char
 {
 	struct candidate *c;
 
-	if (!run_forced(r->run) && holds_cover(&r->holds, id, run_now(r->run))) {
+	if (reap_is_held(r, id)) {
 		result_count(r->result, "coordinators-on-hold", 1);
 		log_event(LOG_LEVEL_INFO, "on-hold", &id, "%s, but on hold: left", verdict);
 		return 0;

@@ -25,7 +25,7 @@ reserve_bytes(struct queue *q, size_t n)
 	}
 	if (q->bytes != NULL && q->cap - q->end >= n)
 		return 0;
-	/* Answered bytes in front that are at least as many as the rest pay for the move. */
+	/* Answered bytes in front that are at least half as many as the rest pay for the move. */
 	if (q->bytes != NULL && q->head >= used / 2 && q->cap - used >= n) {
 		memmove(q->bytes, q->bytes + q->head, used);
 		q->sent -= q->head;
